@@ -1,0 +1,1 @@
+"""From a run record to findings and recommendations; never touches the target."""

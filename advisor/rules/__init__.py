@@ -1,0 +1,1 @@
+"""Rules, one file a system, one pure function a rule."""

@@ -1,0 +1,1 @@
+"""Samplers of one source each, in a process of their own."""

@@ -1,0 +1,1 @@
+"""Judgements on a finished run: may it be believed, does it meet its objectives."""

@@ -1,0 +1,1 @@
+"""Settings of KATO and its stores as data: where each lives, what it may be, whether it acts."""

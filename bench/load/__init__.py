@@ -1,0 +1,1 @@
+"""The load child: due times, sessions, connections, and what came back."""

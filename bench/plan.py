@@ -1,0 +1,56 @@
+"""The plan of a run: everything that is needed to do it again."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Arrivals(_Part):
+    """When requests are due. `poisson` and `constant`: `rate` per second over all sessions (open model).
+    `closed`: `users` sessions that each send their next request `think` seconds after the last answer."""
+
+    kind: Literal["poisson", "constant", "closed"] = "poisson"
+    rate: float | None = Field(default=None, gt=0)
+    users: int | None = Field(default=None, gt=0)
+    think: float = Field(default=0.0, ge=0)
+
+
+class Phases(_Part):
+    """Lengths of the timed phases in seconds. `preload` takes as long as its data needs."""
+
+    warmup: float = Field(default=5.0, ge=0)
+    measure: float = Field(default=30.0, gt=0)
+    drain: float = Field(default=10.0, ge=0, description="longest wait for open requests at the end")
+
+
+class TargetPlan(_Part):
+    """What is loaded: `embedded` (with its profile and knobs) or a URL."""
+
+    kind: Literal["embedded", "url"] = "embedded"
+    url: str | None = None
+    profile: Literal["healthy", "shipped"] = "healthy"
+    knobs: dict[str, str] = Field(default_factory=dict, description="--set, by canonical knob name")
+
+
+class Plan(_Part):
+    scenario: str = "chat"
+    arrivals: Arrivals
+    phases: Phases = Phases()
+    target: TargetPlan = TargetPlan()
+    data: dict[str, int | float | str | bool] = Field(
+        default_factory=dict, description="the scenario's options, all of them, defaults filled in"
+    )
+    session: dict[str, object] = Field(default_factory=dict, description="KATO config of every session")
+    corpus: str | None = Field(default=None, description="path of the user's own corpus; null = built in")
+    objectives: list[str] = Field(default_factory=list)
+    connections: int = Field(default=40, gt=0, description="most connections open to the target at once")
+    timeout: float = Field(default=30.0, gt=0, description="seconds until a request counts as timed out")
+    seed: int = 1
+    tags: dict[str, str] = Field(default_factory=dict)
+    keep_data: bool = False

@@ -1,0 +1,1 @@
+"""The run folder: the recorder process, writing, reading, verifying."""

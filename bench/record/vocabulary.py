@@ -1,0 +1,40 @@
+"""The fixed words of a run record; their order is part of the wire format between load child and recorder."""
+
+from __future__ import annotations
+
+OPERATIONS = (
+    "create",
+    "observe",
+    "sequence",
+    "learn",
+    "predict",
+    "stm",
+    "clear",
+    "config",
+    "extend",
+    "delete",
+    "finalize",
+    "events",
+)
+
+PHASES = ("preload", "warmup", "measure", "cooldown")
+
+#: Why a request did not succeed; "" is success. `dropped`: due, but never sent. `unanswered`: sent, and
+#: still open when the run ended. `lost_session`: 404 for a session that the run had created. `overload`:
+#: 503. `invalid`: a 2xx whose body breaks KATO's contract.
+ERRORS = (
+    "",
+    "dropped",
+    "connect",
+    "reset",
+    "timeout",
+    "unanswered",
+    "lost_session",
+    "not_found",
+    "overload",
+    "client_error",
+    "server_error",
+    "invalid",
+)
+
+OUTCOMES = ("ok", "error")

@@ -1,0 +1,1 @@
+"""Pure numerics: histograms, quantiles and their intervals, steadiness, operational laws."""

@@ -1,0 +1,1 @@
+"""KATO deployments to put under load."""

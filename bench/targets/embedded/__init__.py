@@ -1,0 +1,1 @@
+"""A complete KATO deployment on loopback, from pip-installed engines."""

@@ -1,0 +1,1 @@
+"""Workloads, one a file; each is also a plain locustfile."""
