@@ -1,0 +1,232 @@
+"""`run.json`: what a run was, in which world, and how it ended.
+
+The file is replaced atomically, so a reader sees the old manifest or the new one and never half of it.
+Importing this module imports pydantic; import it where it is used.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench.errors import BenchError, UsageError
+from bench.plan import Plan
+from bench.record.writer import Writer
+from bench.targets.base import TargetFacts
+
+SCHEMA_VERSION = 1
+FILE_NAME = "run.json"
+
+#: Everything in a run folder that never changes once the run has finished, besides the manifest itself.
+RECORD_FILES = ("requests.parquet", "histograms.parquet", "metrics.parquet", "events.jsonl")
+
+Scalar = str | int | float | bool | None
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Phase(_Part):
+    """One phase as it was; seconds since the run's origin. `end` is null in a phase that did not end."""
+
+    name: Literal["preload", "warmup", "measure", "cooldown"]
+    start: float
+    end: float | None = None
+
+
+class Corpus(_Part):
+    """The text behind the events: its name, the SHA-256 of its tokens, how many, and how many different."""
+
+    name: str
+    sha256: str
+    tokens: int
+    vocabulary: int
+
+
+class MustMatch(_Part):
+    """What two runs have to share before their numbers may be compared. `plan` is `plan_hash`."""
+
+    cpu_model: str
+    cores: int = Field(description="cores that this process may run on")
+    memory_bytes: int
+    target: str | None = Field(default=None, description="KATO's version")
+    engines: dict[str, str | None] = Field(default_factory=dict, description="part -> engine and version")
+    corpus: str | None = Field(default=None, description="SHA-256 of the corpus")
+    plan: str
+
+
+class Noted(_Part):
+    """What may explain a difference, without forbidding a comparison."""
+
+    kernel: str
+    python: str
+    load_average: list[float] = Field(description="1, 5 and 15 minutes, when the run began; empty = unknown")
+    libraries: dict[str, str]
+
+
+class Fingerprint(_Part):
+    must_match: MustMatch
+    noted: Noted
+
+
+class Soundness(_Part):
+    """Whether the measurement may be believed; the reasons are sentences."""
+
+    level: Literal["sound", "qualified", "unsound"]
+    reasons: list[str] = Field(default_factory=list)
+
+
+class ObjectiveVerdict(_Part):
+    """An objective as the user wrote it, what was measured (in the objective's unit), and the judgement."""
+
+    objective: str
+    verdict: Literal["pass", "fail", "inconclusive"]
+    measured: float | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+
+class Finding(_Part):
+    """A fact with its evidence; `message` is one sentence."""
+
+    id: str
+    severity: Literal["info", "advice", "warning", "critical"]
+    message: str
+    evidence: dict[str, Scalar] = Field(default_factory=dict)
+
+
+class Totals(_Part):
+    """Requests of all phases together. `requests` is the number of rows; `errors` counts every row that is
+    not a success, dropped and unanswered ones included; `by_error` has one entry per kind that occurred."""
+
+    requests: int = 0
+    answered: int = 0
+    errors: int = 0
+    dropped: int = 0
+    unanswered: int = 0
+    by_error: dict[str, int] = Field(default_factory=dict)
+
+
+class LoadEnds(_Part):
+    """What each load child said of itself when it ended, and how many ended without a word."""
+
+    ends: list[dict[str, Any]] = Field(default_factory=list)
+    missing_end: int = 0
+
+
+class FileFacts(_Part):
+    sha256: str
+    bytes: int
+
+
+class Manifest(_Part):
+    schema_version: int = SCHEMA_VERSION
+    run: str = Field(description="the run id, which is the folder's name")
+    status: Literal["running", "finished", "interrupted"] = "running"
+    reason: str | None = Field(default=None, description="why it was interrupted")
+    created: datetime = Field(description="UTC")
+    origin_monotonic: float = Field(description="CLOCK_MONOTONIC of the writer's machine at second 0")
+    writer: Writer
+    kato_bench: str = Field(description="version of kato-bench that measured")
+    plan: Plan
+    tags: dict[str, str] = Field(default_factory=dict)
+    fingerprint: Fingerprint
+    target: TargetFacts | None = None
+    live_knobs: dict[str, Scalar] = Field(
+        default_factory=dict, description="values that the systems themselves reported"
+    )
+    phases: list[Phase] = Field(default_factory=list)
+    corpus: Corpus | None = None
+    soundness: Soundness | None = None
+    objectives: list[ObjectiveVerdict] = Field(default_factory=list)
+    findings: list[Finding] = Field(default_factory=list)
+    totals: Totals = Field(default_factory=Totals)
+    load: LoadEnds = Field(default_factory=LoadEnds)
+    files: dict[str, FileFacts] = Field(default_factory=dict)
+
+    def phase(self, name: str) -> Phase | None:
+        return next((phase for phase in self.phases if phase.name == name), None)
+
+
+def plan_hash(plan: Plan) -> str:
+    """SHA-256 over the parts of a plan that shape the load.
+
+    Left out: tags, objectives, `keep_data` and the seed, which do not change what is measured; the target's
+    address and the corpus' path, which name the same thing differently on two machines."""
+    shape = plan.model_dump(
+        mode="json",
+        exclude={"tags": True, "objectives": True, "keep_data": True, "seed": True, "corpus": True}
+        | {"target": {"url"}},
+    )
+    return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
+
+
+def read(folder: Path) -> Manifest:
+    """The manifest of a run folder as it was written, whatever became of its writer since.
+
+    Raises UsageError if there is none, or if it is broken or of a newer kato-bench."""
+    path = folder / FILE_NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(f"{folder} is not a run folder: it has no {FILE_NAME}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}.") from error
+    try:
+        version = json.loads(text)["schema_version"]
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise UsageError(
+                f"{path} has schema version {version}, but this kato-bench reads up to {SCHEMA_VERSION}; "
+                "update kato-bench."
+            )
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise UsageError(f"{path} is not a valid manifest: {where}: {first['msg']}.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} is not a valid manifest: {error}.") from error
+
+
+def write(folder: Path, manifest: Manifest) -> None:
+    """Replace the manifest of a run folder; after a crash either the old or the new one is there.
+
+    Raises BenchError, in one sentence, if the disk is full or the folder cannot be written."""
+    path = folder / FILE_NAME
+    temporary = folder / f".{FILE_NAME}.tmp"
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(manifest.model_dump_json(indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise BenchError(write_failure(folder, error)) from error
+
+
+def write_failure(folder: Path, error: OSError) -> str:
+    """The sentence for a failed write into a run folder."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"No space left in {folder}; free some, or choose another folder with --out."
+    return f"Cannot write in {folder}: {error.strerror or error}."
+
+
+def hash_files(folder: Path) -> dict[str, FileFacts]:
+    """Size and SHA-256 of each record file that is there, for `Manifest.files`."""
+    return {name: file_facts(folder / name) for name in RECORD_FILES if (folder / name).exists()}
+
+
+def file_facts(path: Path) -> FileFacts:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return FileFacts(sha256=digest, bytes=file.tell())
