@@ -1,0 +1,1 @@
+"""One file a source; each names its class as `COLLECTOR`."""
