@@ -1,0 +1,132 @@
+"""What a knob is, and how its values are read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Value = int | float | bool | str
+Kind = Literal["int", "float", "bool", "enum", "bytes", "string"]
+Home = Literal[
+    "uvicorn command line", "environment", "redis config", "qdrant collection", "clickhouse profile"
+]
+Effect = Literal["live", "restart", "rebuild"]
+Profile = Literal["healthy", "shipped"]
+
+_TRUE = frozenset({"true", "yes", "on", "1"})
+_FALSE = frozenset({"false", "no", "off", "0"})
+# Redis' own units: k, m, g are decimal, kb, mb, gb binary.
+_BYTE_UNITS = {
+    "": 1, "b": 1, "k": 1000, "kb": 1 << 10, "m": 1000**2, "mb": 1 << 20, "g": 1000**3, "gb": 1 << 30,
+}  # fmt: skip
+
+
+class KnobError(ValueError):
+    """A setting that cannot be taken; the text names the knob, the value and what is legal."""
+
+
+class UnknownKnob(KnobError):  # noqa: N818
+    """No knob has this name; the text names the nearest ones."""
+
+
+@dataclass(frozen=True)
+class CoresLess:
+    """A default that depends on the machine: its cores less `spare`, at least 1."""
+
+    spare: int
+
+    def on(self, cores: int) -> int:
+        return max(1, cores - self.spare)
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One setting of one system.
+
+    `home` and `spelled` say where it lives and what it is called there. `shipped` is the value that KATO
+    ships (None: KATO leaves it to the system), `healthy` the one of the healthy profile (None: as shipped).
+    `low` and `high` are inclusive. `effect`: what it takes until a change acts. Where `acts` is False, `why`
+    says what became of it. A knob that is `wiring` holds an address, a credential or a name that whoever
+    deploys the parts decides; it is never tuned. `source` names the evidence."""
+
+    name: str
+    system: str
+    kind: Kind
+    home: Home
+    spelled: str
+    source: str
+    aliases: tuple[str, ...] = ()
+    shipped: Value | None = None
+    healthy: Value | CoresLess | None = None
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    unit: str | None = None
+    effect: Effect = "restart"
+    acts: bool = True
+    why: str | None = None
+    wiring: bool = False
+
+    @property
+    def legal(self) -> str:
+        """The legal values in words."""
+        if self.kind == "enum":
+            return "one of " + ", ".join(self.choices)
+        if self.kind == "bool":
+            return "true or false"
+        if self.kind == "string":
+            return "one line of text"
+        if self.kind == "bytes":
+            return "a size such as 64mb"
+        words = ["a whole number" if self.kind == "int" else "a number"]
+        if self.low is not None:
+            words.append(f"from {self.low:.12g}")
+        if self.high is not None:
+            words.append(f"up to {self.high:.12g}")
+        return " ".join(words) + (f" ({self.unit})" if self.unit else "")
+
+    def default(self, profile: Profile, cores: int) -> Value | None:
+        """The value of a profile on a machine with `cores` cores; None: left to the system."""
+        if profile == "shipped" or self.healthy is None:
+            return self.shipped
+        return self.healthy.on(cores) if isinstance(self.healthy, CoresLess) else self.healthy
+
+    def read(self, text: str) -> Value:
+        """The value that `text` stands for; sizes become bytes. Raises KnobError outside the legal range."""
+        value = self._convert(text.strip())
+        if value is None or not self._within(value):
+            raise KnobError(f"{self.name} cannot be {text!r}: it takes {self.legal}")
+        return value
+
+    def write(self, value: Value) -> str:
+        """The text of a value, as its home reads it."""
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    def _convert(self, text: str) -> Value | None:
+        match self.kind:
+            case "string":
+                return text if text.isprintable() else None
+            case "enum":
+                return text if text in self.choices else None
+            case "bool":
+                word = text.lower()
+                return word in _TRUE if word in _TRUE | _FALSE else None
+            case "bytes":
+                return _bytes(text.lower())
+        try:
+            number = int(text) if self.kind == "int" else float(text)
+        except ValueError:
+            return None
+        return number if math.isfinite(number) else None
+
+    def _within(self, value: Value) -> bool:
+        if isinstance(value, str):
+            return True
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+
+def _bytes(text: str) -> int | None:
+    number = text.rstrip("bkmg")
+    unit = _BYTE_UNITS.get(text[len(number) :])
+    return int(number) * unit if unit is not None and number.isdecimal() else None

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.knobs.catalogue import find, knobs, parse, resolve, warnings
+from bench.knobs.knob import CoresLess, Knob, KnobError, UnknownKnob, Value
+
+by_name = {"argnames": "knob", "argvalues": knobs(), "ids": lambda knob: knob.name}
+
+
+class TestTheCatalogue:
+    def test_every_name_means_one_knob(self) -> None:
+        names = Counter(name for knob in knobs() for name in {knob.name, *knob.aliases})
+        assert [name for name, count in names.items() if count > 1] == []
+
+    @pytest.mark.parametrize(**by_name)
+    def test_an_entry_is_complete(self, knob: Knob) -> None:
+        assert knob.name.startswith(f"{knob.system}.")
+        assert knob.source
+        assert knob.acts == (knob.why is None)
+        assert (knob.kind == "enum") == bool(knob.choices)
+
+    @pytest.mark.parametrize(**by_name)
+    def test_its_defaults_are_legal(self, knob: Knob) -> None:
+        for default in (knob.default("shipped", 2), knob.default("healthy", 2)):
+            if default is not None:
+                assert knob.read(knob.write(default)) == default
+
+    def test_every_system_takes_part(self) -> None:
+        assert {knob.system for knob in knobs()} == {"kato", "uvicorn", "redis", "qdrant", "clickhouse"}
+
+
+class TestFind:
+    @pytest.mark.parametrize(
+        ("name", "canonical"),
+        [
+            ("uvicorn.workers", "uvicorn.workers"),
+            ("--workers", "uvicorn.workers"),
+            ("KATO_WORKERS", "uvicorn.workers"),
+            ("KATO_LIMIT_CONCURRENCY", "uvicorn.limit_concurrency"),
+            ("SESSION_TTL", "kato.SESSION_TTL"),
+            ("kato.SESSION_TTL", "kato.SESSION_TTL"),
+            ("redis.maxmemory", "redis.maxmemory"),
+            ("redis.MaxMemory", "redis.maxmemory"),
+            ("redis.lua-time-limit", "redis.lua-time-limit"),
+            ("qdrant.hnsw.m", "qdrant.hnsw.m"),
+            ("KATO_GPU_ENABLED", "kato.KATO_GPU_ENABLED"),
+            ("kato.MONGO_BASE_URL", "kato.MONGO_BASE_URL"),
+        ],
+    )
+    def test_by_name_and_alias(self, name: str, canonical: str) -> None:
+        assert find(name).name == canonical
+
+    @pytest.mark.parametrize(
+        ("name", "near"),
+        [
+            ("uvicorn.worker", "uvicorn.workers"),
+            ("workers", "uvicorn.workers"),
+            ("--worker", "uvicorn.workers"),
+            ("maxmemory", "redis.maxmemory"),
+            ("session_tll", "kato.SESSION_TTL"),
+            ("qdrant.hnsw.ef", "qdrant.hnsw.ef_construct"),
+            ("hnsw.m", "qdrant.hnsw.m"),
+        ],
+    )
+    def test_an_unknown_name_gets_the_nearest(self, name: str, near: str) -> None:
+        with pytest.raises(UnknownKnob) as caught:
+            find(name)
+        assert repr(name) in str(caught.value)
+        assert near in str(caught.value)
+
+    @pytest.mark.parametrize("name", ["", "redis.", "redis.a b", "redis", "zzzzzzzz"])
+    def test_nothing_like_it(self, name: str) -> None:
+        with pytest.raises(UnknownKnob):
+            find(name)
+
+    @given(st.text())
+    def test_never_fails_otherwise(self, name: str) -> None:
+        with contextlib.suppress(UnknownKnob):
+            assert find(name).name
+
+
+class TestParse:
+    @pytest.mark.parametrize(
+        ("assignments", "expected"),
+        [
+            ([], {}),
+            (["KATO_WORKERS=2"], {"uvicorn.workers": "2"}),
+            (["--workers=2", "uvicorn.workers= 2", "KATO_WORKERS=02"], {"uvicorn.workers": "2"}),
+            (["redis.maxmemory=64mb"], {"redis.maxmemory": "67108864"}),
+            (["redis.maxmemory=64MB", "redis.maxmemory=67108864"], {"redis.maxmemory": "67108864"}),
+            (["redis.maxmemory=1k"], {"redis.maxmemory": "1000"}),
+            (["redis.save="], {"redis.save": ""}),
+            (["redis.save=900 1 300 10"], {"redis.save": "900 1 300 10"}),
+            (["redis.user-thing=a=b"], {"redis.user-thing": "a=b"}),
+            (["PROCESS_PREDICTIONS=No"], {"kato.PROCESS_PREDICTIONS": "false"}),
+            (["RECALL_THRESHOLD=.5"], {"kato.RECALL_THRESHOLD": "0.5"}),
+            (["redis.slowlog-log-slower-than=-1"], {"redis.slowlog-log-slower-than": "-1"}),
+        ],
+    )
+    def test_reads(self, assignments: list[str], expected: dict[str, str]) -> None:
+        assert parse(assignments) == expected
+
+    @pytest.mark.parametrize(
+        ("assignments", "words"),
+        [
+            (["uvicorn.workers"], ["KNOB=VALUE", "'uvicorn.workers'"]),
+            (["=4"], ["KNOB=VALUE"]),
+            (["uvicorn.workers=0"], ["uvicorn.workers", "'0'", "from 1 up to 1024"]),
+            (["KATO_WORKERS=two"], ["uvicorn.workers", "'two'", "a whole number"]),
+            (["KATO_WORKERS=1.5"], ["uvicorn.workers", "'1.5'"]),
+            (["redis.maxmemory=lots"], ["redis.maxmemory", "'lots'", "64mb"]),
+            (["redis.maxmemory=-1"], ["redis.maxmemory"]),
+            (
+                ["redis.maxmemory-policy=lru"],
+                ["redis.maxmemory-policy", "'lru'", "allkeys-lru, "],
+            ),
+            (["redis.appendonly=true"], ["redis.appendonly", "yes, no"]),
+            (["redis.save=1 1\nappendonly yes"], ["redis.save", "one line"]),
+            (["LOG_LEVEL=info"], ["kato.LOG_LEVEL", "INFO"]),
+            (["RECALL_THRESHOLD=nan"], ["kato.RECALL_THRESHOLD", "from 0 up to 1"]),
+            (["METRICS_CACHE_TTL_SECONDS=inf"], ["kato.METRICS_CACHE_TTL_SECONDS"]),
+            (["PROCESS_PREDICTIONS=maybe"], ["kato.PROCESS_PREDICTIONS", "true or false"]),
+            (["qdrant.hnsw.ef_construct=3"], ["qdrant.hnsw.ef_construct", "from 4"]),
+            (["--workers=2", "KATO_WORKERS=3"], ["uvicorn.workers", "'--workers=2'", "'KATO_WORKERS=3'"]),
+            (["uvicorn.workers=2", "uvicorn.workers=3"], ["two different values"]),
+        ],
+    )
+    def test_refuses(self, assignments: list[str], words: list[str]) -> None:
+        with pytest.raises(KnobError) as caught:
+            parse(assignments)
+        for word in words:
+            assert word in str(caught.value)
+
+    @given(st.integers(min_value=1, max_value=1024))
+    def test_a_legal_value_survives(self, workers: int) -> None:
+        assert parse([f"uvicorn.workers={workers}"]) == {"uvicorn.workers": str(workers)}
+        assert parse([f"{name}={value}" for name, value in parse([f"--workers={workers}"]).items()])
+
+
+class TestWarnings:
+    def test_only_of_what_does_not_act(self) -> None:
+        chosen = parse(["SESSION_TTL=60", "CONNECTION_POOL_SIZE=10", "SORT=true"])
+        assert warnings(chosen) == [
+            "CONNECTION_POOL_SIZE is set but has no effect: KATO reads it but nothing uses it",
+            "SORT is set but has no effect: KATO does not read it; SORT_SYMBOLS is the name that acts",
+        ]
+
+
+class TestResolve:
+    @pytest.mark.parametrize(
+        ("name", "healthy", "shipped"),
+        [
+            ("uvicorn.workers", 3, 4),
+            ("uvicorn.limit_concurrency", 40, 100),
+            ("redis.maxmemory", 8 << 30, 8 << 30),
+            ("redis.maxmemory-policy", "noeviction", "allkeys-lru"),
+            ("redis.appendonly", "yes", "no"),
+            ("redis.appendfsync", "everysec", None),
+            ("redis.save", "", ""),
+            ("redis.hz", None, None),
+            ("kato.PROCESS_PREDICTIONS", True, True),
+            ("kato.KATO_BENCH_STREAM_MAXLEN", 10_000, 0),
+            ("kato.KATO_BENCH_PREDICTION_TTL", 3600, 0),
+            ("qdrant.hnsw.m", 16, 16),
+            ("kato.REDIS_URL", None, None),
+        ],
+    )
+    def test_profiles(self, name: str, healthy: Value | None, shipped: Value | None) -> None:
+        assert resolve("healthy", {}, 4).get(name) == healthy
+        assert resolve("shipped", {}, 4).get(name) == shipped
+
+    @pytest.mark.parametrize(("cores", "workers"), [(1, 1), (2, 1), (3, 2), (64, 63)])
+    def test_healthy_leaves_a_core_to_the_stores(self, cores: int, workers: int) -> None:
+        assert resolve("healthy", {}, cores)["uvicorn.workers"] == workers
+        assert CoresLess(1).on(cores) == workers
+
+    def test_the_chosen_ones_win(self) -> None:
+        chosen = parse(["redis.maxmemory=64mb", "redis.lua-time-limit=10", "KATO_WORKERS=7"])
+        values = resolve("healthy", chosen, 2)
+        assert values["redis.maxmemory"] == 64 << 20
+        assert values["redis.lua-time-limit"] == "10"
+        assert values["uvicorn.workers"] == 7
