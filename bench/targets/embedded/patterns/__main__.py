@@ -1,0 +1,110 @@
+"""Start the pattern store: `python -m bench.targets.embedded.patterns --port P --data DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from bench.errors import BenchError, ExitCode, PartFailedError, UsageError
+
+_BACKLOG = 2048
+_MOST_THREADS = 64
+_KEEP_ALIVE_SECONDS = 30  # ClickHouse's default of keep_alive_timeout
+# The deployment's guardian waits 2 s between TERM and KILL; queries must be told to stop before that.
+_GRACE_SECONDS = 1
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"The pattern store was started wrongly: {message}.")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until SIGTERM; the exit code. Prints one sentence on stderr when it cannot."""
+    try:
+        options = _options(argv)
+        listener = _listen(options.host, options.port)
+        _serve(listener, options.data, options.threads)
+    except BenchError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return ExitCode.OK
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = _Parser(prog="python -m bench.targets.embedded.patterns", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, required=True, help="TCP port of the HTTP interface")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the tables; made if missing")
+    parser.add_argument("--threads", type=int, default=8, help="queries that may run at once")
+    options = parser.parse_args(argv)
+    if not 1 <= options.port <= 65535:
+        parser.error(f"--port {options.port} is not between 1 and 65535")
+    if not 1 <= options.threads <= _MOST_THREADS:
+        parser.error(f"--threads {options.threads} is not between 1 and {_MOST_THREADS}")
+    if "?" in str(options.data):
+        parser.error(f"--data {options.data} holds a '?', behind which the engine reads options")
+    try:
+        options.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--data {options.data} cannot be made a folder ({error.strerror})")
+    options.data = options.data.resolve()
+    return options
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise PartFailedError(
+            f"The pattern store cannot listen on {host}:{port} ({error.strerror}); choose another --port."
+        ) from error
+    return listener
+
+
+def _serve(listener: socket.socket, data: Path, threads: int) -> None:
+    try:
+        import uvicorn
+
+        from bench.targets.embedded.patterns.app import build
+        from bench.targets.embedded.patterns.engine import Engine
+    except ImportError as error:
+        raise _not_installed(error) from error
+
+    app = build(Engine(data, threads), threads)
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    # uvicorn repeats the signal that ended it once it is done; by then there is nothing left to interrupt.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.OK))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(ExitCode.INTERRUPTED))
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _not_installed(error: ImportError) -> PartFailedError:
+    return PartFailedError(
+        f"The pattern store cannot load {error.name or 'ClickHouse’s engine'}: install kato-bench[embedded] "
+        "(chdb-core has wheels for Linux with glibc and for macOS, on x86_64 and arm64; "
+        f"this is {platform.system()} {platform.machine()}, {platform.libc_ver()[0] or 'no glibc'})."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
