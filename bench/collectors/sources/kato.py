@@ -1,0 +1,170 @@
+"""KATO's own endpoints: `/health` over fresh connections, `/metrics` of whichever worker answers."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Self
+
+import httpx
+
+from bench.collectors import http
+from bench.collectors.base import WHOLE, Collector, Context, Discovery, Metric, Row, counter, gauge
+from bench.targets.base import PartFacts
+
+#: KATO caches `/metrics` for 5 s, and every poll costs a worker a turn of its event loop.
+_INTERVAL = 5.0
+
+#: `/health` polls a minute for each worker, so that each is met although the kernel hands connections out
+#: unevenly; never more than this many in one sample.
+_POLLS_PER_WORKER_MINUTE = 8
+_MOST_POLLS = 4
+
+#: A worker that has not answered for this long is no longer counted as seen.
+_SEEN_SECONDS = 60.0
+
+_JSON = dict[str, Any]
+
+
+class KatoCollector:
+    """Workers are told apart by `last_collection` of `/health`, the moment when the worker started; it is
+    the instance of a worker's rows. An answer other than 200, or none in time, is a measurement here."""
+
+    source: ClassVar[str] = "kato"
+    metrics: ClassVar[Mapping[str, Metric]] = {
+        "health_seconds": gauge(
+            "slowest /health poll of the sample: how long an event loop was busy", "seconds"
+        ),
+        "health_polls_total": counter("/health polls"),
+        "health_failures_total": counter("/health polls that failed; instance = status or timeout"),
+        "workers_seen": gauge("different workers that answered within a minute; no worker is counted twice"),
+        "uptime_seconds": gauge("since the worker started; instance = worker", "seconds"),
+        "healthy": gauge(
+            "1 if the worker calls itself healthy (host-wide CPU and memory); instance = worker"
+        ),
+        "active_sessions": gauge("entries of the session index, expired ones included; instance = worker"),
+        "requests_total": counter("requests that the worker counted; instance = worker"),
+        "requests_per_second": gauge("as the worker smooths it; instance = worker", "1/s"),
+        "response_seconds_mean": gauge("mean over the worker's last minute; instance = worker", "seconds"),
+        "nodes_loaded": gauge("node processors in the worker, at most 100; instance = worker"),
+    }
+    min_interval: ClassVar[float] = _INTERVAL
+
+    def __init__(self, context: Context) -> None:
+        self._address = context.facts.base_url
+        self._client = http.client(self._address)
+        polls = _POLLS_PER_WORKER_MINUTE * (context.facts.workers or 1) * _INTERVAL / 60
+        self._polls = min(_MOST_POLLS, max(1, round(polls)))
+        self._note = context.note
+        self._polled = 0
+        self._failed: Counter[str] = Counter()
+        self._failing: str | None = None
+        self._seen: dict[str, float] = {}
+
+    @classmethod
+    def create(cls, context: Context) -> Self | None:
+        return cls(context)
+
+    def discover(self) -> Discovery:
+        answer = self._client.get("/", headers={"Connection": "close"}).raise_for_status().json()
+        version = answer.get("version")
+        return Discovery(
+            PartFacts("kato", engine="KATO", version=version, address=self._address), kato_version=version
+        )
+
+    def sample(self) -> list[Row]:
+        rows: list[Row] = []
+        slowest = 0.0
+        for poll in range(self._polls):
+            begin = time.monotonic()
+            # The first poll leaves its connection open for /metrics, which does not say who answers.
+            worker = self._health(rows, keep=poll == 0)
+            slowest = max(slowest, time.monotonic() - begin)
+            if poll == 0 and worker is not None:
+                self._worker_metrics(rows, worker)
+        now = time.monotonic()
+        self._seen = {worker: seen for worker, seen in self._seen.items() if now - seen <= _SEEN_SECONDS}
+        return [
+            *rows,
+            ("health_seconds", WHOLE, round(slowest, 5)),
+            ("health_polls_total", WHOLE, float(self._polled)),
+            ("workers_seen", WHOLE, float(len(self._seen))),
+            *(("health_failures_total", reason, float(count)) for reason, count in self._failed.items()),
+        ]
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _health(self, rows: list[Row], *, keep: bool) -> str | None:
+        """Poll once; the worker that answered, or None. Raises if nothing listens."""
+        answer = self._get("/health", keep=keep)
+        self._polled += 1
+        if isinstance(answer, str):
+            self._fail(answer)
+            return None
+        if self._failing is not None:
+            self._note("kato_answers", source=self.source, after=self._failing)
+            self._failing = None
+        worker = str(answer.get("last_collection"))
+        if worker not in self._seen:
+            self._note("worker_seen", source=self.source, worker=worker)
+        self._seen[worker] = time.monotonic()
+        rows.extend(_health_rows(worker, answer))
+        return worker
+
+    def _worker_metrics(self, rows: list[Row], worker: str) -> None:
+        answer = self._get("/metrics", keep=False)
+        if isinstance(answer, str):
+            self._fail(answer)
+        else:
+            rows.extend(_metrics_rows(worker, answer))
+
+    def _fail(self, reason: str) -> None:
+        """Count a failure; an event only where a spell of failures begins."""
+        self._failed[reason] += 1
+        if self._failing is None:
+            self._note("kato_fails", source=self.source, reason=reason)
+        self._failing = reason
+
+    def _get(self, path: str, *, keep: bool) -> _JSON | str:
+        """The answer, or why there is none: its status, or `timeout`. Raises if nothing listens."""
+        try:
+            answer = self._client.get(path, headers={} if keep else {"Connection": "close"})
+            if answer.status_code != httpx.codes.OK:
+                return str(answer.status_code)
+            body = answer.json()
+        except httpx.TimeoutException:
+            return "timeout"
+        except ValueError:
+            return "invalid"
+        return body if isinstance(body, dict) else "invalid"
+
+
+def _health_rows(worker: str, health: _JSON) -> Iterator[Row]:
+    yield "healthy", worker, float(health.get("status") == "healthy")
+    yield from _numbers(worker, {"uptime_seconds": health.get("uptime_seconds")})
+    yield from _numbers(worker, {"active_sessions": health.get("active_sessions")})
+
+
+def _metrics_rows(worker: str, metrics: _JSON) -> Iterator[Row]:
+    performance, rates = metrics.get("performance") or {}, metrics.get("rates") or {}
+    processors = metrics.get("processor_manager") or {}
+    yield from _numbers(
+        worker,
+        {
+            "requests_total": performance.get("total_requests"),
+            "response_seconds_mean": performance.get("average_response_time"),
+            "requests_per_second": rates.get("requests_per_second"),
+            "nodes_loaded": processors.get("total_processors"),
+        },
+    )
+
+
+def _numbers(worker: str, values: Mapping[str, object]) -> Iterator[Row]:
+    for metric, value in values.items():
+        if isinstance(value, int | float):
+            yield metric, worker, float(value)
+
+
+COLLECTOR: type[Collector] = KatoCollector
