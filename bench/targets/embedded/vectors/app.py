@@ -1,0 +1,114 @@
+"""The ASGI application: Qdrant's envelope, errors and counters around the endpoints."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import perf_counter
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from . import TITLE, VERSION, metrics
+from .errors import ApiError
+from .metrics import RestMetrics
+from .routes import COUNTED, ENDPOINTS, Handler, Request
+from .store import Store
+
+_log = logging.getLogger(__name__)
+
+
+class Endpoint:
+    """One endpoint as an ASGI application of its own.
+
+    Speaks ASGI itself: a search takes about 0.2 ms, and request and response objects would take as long."""
+
+    def __init__(self, store: Store, rest: RestMetrics, method: str, path: str, handler: Handler) -> None:
+        self._store = store
+        self._rest = rest if path in COUNTED else None
+        self._method = method
+        self._path = path
+        self._handler: Any = handler
+        self._awaits = inspect.iscoroutinefunction(handler)
+        self._has_body = method in ("POST", "PUT", "PATCH")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = perf_counter()
+        status = 200
+        envelope: dict[str, Any]
+        try:
+            body = await _read(receive) if self._has_body else b""
+            result = self._handler(Request(self._store, scope["path_params"], body))
+            if self._awaits:
+                result = await result
+            envelope = {"result": result, "status": "ok"}
+        except ApiError as error:
+            status = error.status
+            envelope = {"status": {"error": error.message}}
+        except Exception as error:
+            _log.exception("%s %s failed", self._method, scope["path"])
+            status = 500
+            envelope = {"status": {"error": f"Service internal error: {error!r}"}}
+        seconds = perf_counter() - started
+        envelope["time"] = seconds
+        if self._rest is not None:
+            self._rest.add(self._method, self._path, status, seconds)
+        content = orjson.dumps(envelope)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [
+                    (b"content-type", b"application/json"),
+                    (b"content-length", str(len(content)).encode()),
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": content})
+
+
+async def _read(receive: Receive) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body
+    parts = [body]
+    while message.get("more_body"):
+        message = await receive()
+        parts.append(message.get("body", b""))
+    return b"".join(parts)
+
+
+def create_app(store: Store) -> Starlette:
+    """The application that serves `store`; it closes the store when it ends."""
+    rest = RestMetrics()
+
+    async def root(_: HttpRequest) -> Response:
+        return JSONResponse({"title": TITLE, "version": VERSION})
+
+    async def healthy(_: HttpRequest) -> Response:
+        return PlainTextResponse("healthz check passed")
+
+    async def metrics_page(_: HttpRequest) -> Response:
+        return PlainTextResponse(metrics.render(store.collections, rest))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        store.start()
+        yield
+        await store.close()
+
+    routes = [
+        Route(path, Endpoint(store, rest, method, path, handler), methods=[method])
+        for method, path, handler in ENDPOINTS
+    ]
+    routes += [Route(path, healthy) for path in ("/healthz", "/livez", "/readyz")]
+    routes += [Route("/", root), Route("/metrics", metrics_page)]
+    return Starlette(routes=routes, lifespan=lifespan)

@@ -1,0 +1,68 @@
+"""All collections of one data folder."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from .collection import Collection
+from .errors import existing_collection, out_of_range, unknown_collection
+from .settings import Settings
+
+_FORBIDDEN = frozenset('<>:"/\\|?*\0')
+_MAX_NAME_BYTES = 255
+
+
+class Store:
+    """Collections by name. Index builds run one at a time: they use every core that there is."""
+
+    def __init__(self, data: Path) -> None:
+        """Load what is there. Raises OSError, and the engine's Exception for a shard that it cannot load."""
+        self._home = data / "collections"
+        self._builds = asyncio.Semaphore(1)
+        self._collections: dict[str, Collection] = {}
+        self._home.mkdir(parents=True, exist_ok=True)
+        for home in sorted(path for path in self._home.iterdir() if path.is_dir()):
+            collection = Collection.open(home, self._builds)
+            if collection is not None:
+                self._collections[home.name] = collection
+
+    def start(self) -> None:
+        """Resume the index builds that a restart cut short. Needs the running event loop."""
+        for collection in self._collections.values():
+            collection.consider_build()
+
+    @property
+    def collections(self) -> list[Collection]:
+        return list(self._collections.values())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._collections
+
+    def get(self, name: str) -> Collection:
+        """Raises ApiError (404) for an unknown name."""
+        try:
+            return self._collections[name]
+        except KeyError:
+            raise unknown_collection(name) from None
+
+    def create(self, name: str, settings: Settings) -> None:
+        """Raises ApiError for a name that is taken or cannot be a folder's."""
+        if name in self._collections:
+            raise existing_collection(name)
+        if not name.strip(".") or _FORBIDDEN & set(name) or len(name.encode()) > _MAX_NAME_BYTES:
+            raise out_of_range("collection_name", name, 'a file name without any of <>:"/\\|?*')
+        self._collections[name] = Collection.create(self._home / name, settings, self._builds)
+
+    async def drop(self, name: str) -> bool:
+        """Delete a collection and its data; False where there is none."""
+        collection = self._collections.pop(name, None)
+        if collection is not None:
+            await collection.drop()
+        return collection is not None
+
+    async def close(self) -> None:
+        """Write everything to disk; the store is of no use afterwards."""
+        for collection in self._collections.values():
+            await collection.close()
+        self._collections.clear()
