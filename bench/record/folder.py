@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.errors import UsageError
-from bench.record import manifest
+from bench.record.writing import write_failure
 
 DEFAULT_BASE = Path("results/runs")
+MANIFEST = "run.json"
 
 #: Colons are not allowed in file names everywhere, so the time of day is written with hyphens.
 _STAMP = "%Y-%m-%dT%H-%M-%SZ"
@@ -46,7 +47,7 @@ def create(scenario: str, base: Path | None = None, created: datetime | None = N
     except (FileExistsError, NotADirectoryError):
         raise UsageError(f"{base} is not a folder; name one with --out.") from None
     except OSError as error:
-        raise UsageError(manifest.write_failure(base, error)) from error
+        raise UsageError(write_failure(base, error)) from error
 
 
 def list_runs(base: Path | None = None) -> list[Path]:
@@ -65,7 +66,7 @@ def find_run(name: str, base: Path | None = None) -> Path:
     if not name:
         raise UsageError("A run must be named: its id, the beginning of one, `latest`, or a path.")
     path = Path(name)
-    if (path / manifest.FILE_NAME).exists():
+    if (path / MANIFEST).exists():
         return path
     base = base or DEFAULT_BASE
     runs = list_runs(base)

@@ -6,10 +6,8 @@ Importing this module imports pydantic; import it where it is used.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import BenchError, UsageError
 from bench.plan import Plan
+from bench.record.folder import MANIFEST
 from bench.record.writer import Writer
+from bench.record.writing import replacing, write_failure
 from bench.targets.base import TargetFacts
 
 SCHEMA_VERSION = 1
-FILE_NAME = "run.json"
 
 #: Everything in a run folder that never changes once the run has finished, besides the manifest itself.
 RECORD_FILES = ("requests.parquet", "histograms.parquet", "metrics.parquet", "events.jsonl")
@@ -174,11 +173,11 @@ def read(folder: Path) -> Manifest:
     """The manifest of a run folder as it was written, whatever became of its writer since.
 
     Raises UsageError if there is none, or if it is broken or of a newer kato-bench."""
-    path = folder / FILE_NAME
+    path = folder / MANIFEST
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"{folder} is not a run folder: it has no {FILE_NAME}.") from None
+        raise UsageError(f"{folder} is not a run folder: it has no {MANIFEST}.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}.") from error
     try:
@@ -201,24 +200,12 @@ def write(folder: Path, manifest: Manifest) -> None:
     """Replace the manifest of a run folder; after a crash either the old or the new one is there.
 
     Raises BenchError, in one sentence, if the disk is full or the folder cannot be written."""
-    path = folder / FILE_NAME
-    temporary = folder / f".{FILE_NAME}.tmp"
+    text = manifest.model_dump_json(indent=2) + "\n"
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(manifest.model_dump_json(indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with replacing(folder / MANIFEST) as file:
+            file.write(text.encode())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise BenchError(write_failure(folder, error)) from error
-
-
-def write_failure(folder: Path, error: OSError) -> str:
-    """The sentence for a failed write into a run folder."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"No space left in {folder}; free some, or choose another folder with --out."
-    return f"Cannot write in {folder}: {error.strerror or error}."
 
 
 def hash_files(folder: Path) -> dict[str, FileFacts]:

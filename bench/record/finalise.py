@@ -1,0 +1,143 @@
+"""From the streams that a run left to the tables that stay.
+
+The streams are removed only when every table is complete on disk, so this may be killed at any point and
+done again; while both are there, the tables count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.errors import BenchError, UsageError
+from bench.record.histograms import NEEDED, HistogramRows, histogram_batches
+from bench.record.streams import read_batches
+from bench.record.tables import HISTOGRAMS, METRICS, REQUESTS, requests_batch
+from bench.record.writing import replacing, sync_folder, write_failure
+
+if TYPE_CHECKING:
+    from bench.record.manifest import Manifest
+
+REQUESTS_STREAM, METRICS_STREAM = "requests.arrows", "metrics.arrows"
+EVENTS_FILE = "events.jsonl"
+REQUESTS_TABLE, HISTOGRAMS_TABLE, METRICS_TABLE = "requests.parquet", "histograms.parquet", "metrics.parquet"
+
+#: Rows of a row group: some 4 MB before compression.
+_GROUP = 65_536
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The batches of a Parquet file. Raises UsageError if it is damaged."""
+    try:
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(_GROUP, columns=columns)
+    except (pa.ArrowException, OSError) as error:
+        raise UsageError(f"{path} is damaged and cannot be read: {error}.") from error
+
+
+def iterate_requests(folder: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The requests of a run in batches of the finished table, wherever they are by now."""
+    table = folder / REQUESTS_TABLE
+    if table.exists():
+        for batch in read_table(table, columns):
+            yield batch.cast(pa.schema([REQUESTS.field(name) for name in batch.schema.names]))
+    else:
+        for batch in read_batches(folder / REQUESTS_STREAM):
+            yield requests_batch(batch, columns)
+
+
+def iterate_metrics(folder: Path) -> Iterator[pa.RecordBatch]:
+    """The metrics of a run in batches of the finished table, wherever they are by now."""
+    table = folder / METRICS_TABLE
+    if table.exists():
+        for batch in read_table(table):
+            yield batch.cast(METRICS)
+    else:
+        for batch in read_batches(folder / METRICS_STREAM):
+            yield batch.cast(METRICS)
+
+
+def write_tables(folder: Path) -> int:
+    """Write the tables that are missing and remove the streams; how many requests there are.
+
+    Works batch by batch: memory does not grow with the run. Raises OSError if the disk is full; the
+    streams then stay as they were."""
+    if not (folder / REQUESTS_TABLE).exists():
+        histograms = HistogramRows()
+        with (
+            _table(folder / HISTOGRAMS_TABLE, HISTOGRAMS) as counts,
+            _table(folder / REQUESTS_TABLE, REQUESTS) as rows,
+        ):
+            for group in _grouped(iterate_requests(folder)):
+                rows.write_batch(group)
+                if (full := histograms.add(group)) is not None:
+                    counts.write_batch(full)
+            counts.write_batch(histograms.take())
+    if not (folder / HISTOGRAMS_TABLE).exists():
+        with _table(folder / HISTOGRAMS_TABLE, HISTOGRAMS) as counts:
+            for batch in histogram_batches(iterate_requests(folder, NEEDED)):
+                counts.write_batch(batch)
+    if not (folder / METRICS_TABLE).exists():
+        with _table(folder / METRICS_TABLE, METRICS) as samples:
+            for group in _grouped(iterate_metrics(folder)):
+                samples.write_batch(group)
+    sync_folder(folder)
+    for stream in (REQUESTS_STREAM, METRICS_STREAM):
+        (folder / stream).unlink(missing_ok=True)
+    return int(pq.read_metadata(folder / REQUESTS_TABLE).num_rows)
+
+
+def finalise(folder: Path) -> Manifest:
+    """Turn what an interrupted run left into a finished record, marked `interrupted`; its manifest.
+
+    A run that has been finalised before is left alone. Raises UsageError if the run is still being
+    written, BenchError if the disk is full."""
+    from bench.record import manifest as manifests
+    from bench.record.status import judged
+
+    written = manifests.read(folder)
+    manifest = judged(written, folder)
+    if manifest.status == "running":
+        raise UsageError(
+            f"{folder} is still being measured by process {manifest.writer.pid}; end that first."
+        )
+    if written.files:
+        return manifest
+    try:
+        write_tables(folder)
+    except OSError as error:
+        raise BenchError(write_failure(folder, error)) from error
+    manifest = manifest.model_copy(update={"files": manifests.hash_files(folder)})
+    manifests.write(folder, manifest)
+    return manifest
+
+
+@contextmanager
+def _table(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    with replacing(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        yield writer
+
+
+def _grouped(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of about `_GROUP`: a run at a low rate has many small ones."""
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        waiting.append(batch)
+        rows += batch.num_rows
+        if rows >= _GROUP:
+            yield from _joined(waiting)
+            waiting, rows = [], 0
+    yield from _joined(waiting)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    if not batches:
+        return []
+    table = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
+    return list(table.to_batches())

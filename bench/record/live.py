@@ -1,0 +1,109 @@
+"""What the recorder says once a second, so that somebody can watch a run."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from bench.record.tables import Columns
+from bench.record.vocabulary import ERRORS, OPERATIONS
+
+#: Seconds that the rates and percentiles of the live display look back.
+WINDOW = 5.0
+
+_DROPPED = ERRORS.index("dropped")
+
+
+class Live:
+    """Counts since the start, and response times of the last seconds."""
+
+    def __init__(self) -> None:
+        self._rows = self._answered = self._sent = self._errors = self._dropped = 0
+        self._by_operation = np.zeros((len(OPERATIONS), 2), np.int64)
+        self._recent: deque[tuple[float, np.ndarray[Any, np.dtype[np.float64]]]] = deque()
+        self._progress: dict[int, dict[str, Any]] = {}
+        self._before: dict[int, dict[str, Any]] = {}
+        self._phase: str | None = None
+        self._ticks: deque[tuple[float, int, int]] = deque()
+
+    @property
+    def rows(self) -> int:
+        return self._rows
+
+    def take_rows(self, columns: Columns, now: float) -> None:
+        """Count the rows of one frame that came at `now` (seconds since the origin)."""
+        done, error = columns["done"], columns["error"]
+        answered = ~np.isnan(done)
+        self._rows += len(done)
+        self._answered += int(answered.sum())
+        self._sent += int((~np.isnan(columns["sent"])).sum())
+        self._errors += int((error != 0).sum())
+        self._dropped += int((error == _DROPPED).sum())
+        for place, which in enumerate((answered, error != 0)):
+            self._by_operation[:, place] += np.bincount(
+                columns["operation"][which], minlength=len(OPERATIONS)
+            )
+        self._recent.append((now, (done - columns["due"])[answered]))
+
+    def take_progress(self, source: int, progress: dict[str, Any]) -> None:
+        """Take a PROGRESS frame of one load child."""
+        if source in self._progress:
+            self._before[source] = self._progress[source]
+        self._progress[source] = progress
+        self._phase = progress.get("phase", self._phase)
+
+    def line(self, now: float) -> dict[str, Any]:
+        """The progress line for `now`; null where there is nothing to tell yet.
+
+        Times are seconds; `generator_cpu` is the cores used by the busiest load process."""
+        while self._recent and self._recent[0][0] < now - WINDOW:
+            self._recent.popleft()
+        due = sum(int(progress.get("due", 0)) for progress in self._progress.values())
+        in_flight = sum(int(progress.get("in_flight", 0)) for progress in self._progress.values())
+        self._ticks.append((now, due, self._answered))
+        while self._ticks[0][0] < now - WINDOW:
+            self._ticks.popleft()
+        then, due_then, answered_then = self._ticks[0]
+        span = now - then
+        responses = np.concatenate([values for _, values in self._recent]) if self._recent else np.empty(0)
+        p50, p95, p99 = np.percentile(responses, (50, 95, 99)) if len(responses) else (None, None, None)
+        return {
+            "t": round(now, 3),
+            "phase": self._phase,
+            "due": due,
+            "sent": self._sent + in_flight,
+            "answered": self._answered,
+            "errors": self._errors,
+            "dropped": self._dropped,
+            "rate_due": _ratio(due - due_then, span),
+            "rate_done": _ratio(self._answered - answered_then, span),
+            "in_flight": in_flight,
+            "window": len(responses),
+            "p50": _rounded(p50),
+            "p95": _rounded(p95),
+            "p99": _rounded(p99),
+            "operations": {
+                name: {"answered": int(answered), "errors": int(errors)}
+                for name, (answered, errors) in zip(OPERATIONS, self._by_operation, strict=True)
+                if answered or errors
+            },
+            "generator_cpu": self._generator_cpu(),
+        }
+
+    def _generator_cpu(self) -> float | None:
+        used = [
+            _ratio(new["cpu_seconds"] - old["cpu_seconds"], new["t"] - old["t"])
+            for source, new in self._progress.items()
+            if (old := self._before.get(source)) and {"cpu_seconds", "t"} <= old.keys() & new.keys()
+        ]
+        return max((value for value in used if value is not None), default=None)
+
+
+def _ratio(amount: float, seconds: float) -> float | None:
+    return round(amount / seconds, 3) if seconds > 0 else None
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 6)

@@ -1,0 +1,233 @@
+"""Reads a run folder, whether its run finished, was killed, or is still going on."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from bench.record import manifest as manifests
+from bench.record.finalise import (
+    EVENTS_FILE,
+    HISTOGRAMS_TABLE,
+    finalise,
+    iterate_metrics,
+    iterate_requests,
+    read_table,
+)
+from bench.record.histograms import NEEDED, histogram_batches, numbers
+from bench.record.manifest import Manifest, Phase, Totals, file_facts
+from bench.record.status import judged
+from bench.record.tables import HISTOGRAM_WORDS, HISTOGRAMS, METRICS, REQUESTS
+from bench.stats.histogram import Histogram
+
+__all__ = ["RunRecord", "finalise"]
+
+#: A long run has some ten million histogram rows, so that their width matters.
+_COMPACT = {
+    "second": np.int32,
+    "phase": np.int8,
+    "operation": np.int8,
+    "outcome": np.int8,
+    "kind": np.int8,
+    "bucket": np.int16,
+    "count": np.int32,
+}
+
+Series = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+class RunRecord:
+    """One run, read as far as it is asked for. What was read once is kept; open it anew for a later look.
+
+    Raises UsageError, on the first access, if the folder holds no valid manifest."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest; a run whose writer is gone reads as `interrupted`."""
+        return judged(manifests.read(self.folder), self.folder)
+
+    def requests(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """One row per request, in the order in which they ended; `columns` keeps it small.
+
+        Times are seconds since the run's origin, null for what did not happen."""
+        schema = pa.schema([field for field in REQUESTS if columns is None or field.name in columns])
+        return pa.Table.from_batches(iterate_requests(self.folder, columns), schema).unify_dictionaries()
+
+    def histogram(
+        self,
+        operation: str | None = None,
+        phase: str | None = "measure",
+        kind: str = "response",
+        outcome: str | None = "ok",
+    ) -> Histogram:
+        """Durations in seconds of one `kind` (`tables.KINDS`); None = of all operations, phases, outcomes."""
+        chosen = self._chosen(operation, phase, kind, outcome)
+        return Histogram.from_counts(self._histograms["bucket"][chosen], self._histograms["count"][chosen])
+
+    def per_second(
+        self,
+        operation: str | None = None,
+        phase: str | None = "measure",
+        kind: str = "response",
+        outcome: str | None = "ok",
+    ) -> list[tuple[int, Histogram]]:
+        """The same by the second in which the requests were due, ascending; seconds without any are left
+        out."""
+        chosen = self._chosen(operation, phase, kind, outcome)
+        columns = {name: self._histograms[name][chosen] for name in ("second", "bucket", "count")}
+        order = np.argsort(columns["second"], kind="stable")
+        seconds, starts = np.unique(columns["second"][order], return_index=True)
+        buckets = np.split(columns["bucket"][order], starts[1:])
+        counts = np.split(columns["count"][order], starts[1:])
+        return [
+            (int(second), Histogram.from_counts(*pair))
+            for second, *pair in zip(seconds, buckets, counts, strict=False)
+        ]
+
+    def operations(self) -> list[str]:
+        """The operations that occur, in the vocabulary's order."""
+        present = {operation for operation, _, _ in self._tally}
+        return [name for name in HISTOGRAM_WORDS["operation"] if name in present]
+
+    def count(self, operation: str | None = None, phase: str | None = "measure") -> Totals:
+        """Requests of one operation and phase; None = of all."""
+        by_error: Counter[str] = Counter()
+        requests = answered = 0
+        for (row_operation, row_phase, error), (rows, done) in self._tally.items():
+            if operation in (None, row_operation) and phase in (None, row_phase):
+                requests += rows
+                answered += done
+                if error:
+                    by_error[error] += rows
+        return Totals(
+            requests=requests,
+            answered=answered,
+            errors=by_error.total(),
+            dropped=by_error["dropped"],
+            unanswered=by_error["unanswered"],
+            by_error=dict(sorted(by_error.items())),
+        )
+
+    def phase(self, name: str) -> Phase | None:
+        """When a phase was. Where the run ended before it was noted, it is taken from the due times."""
+        noted = self.manifest.phase(name)
+        if noted is not None and noted.end is not None:
+            return noted
+        mine = self._histograms["phase"] == HISTOGRAM_WORDS["phase"].index(name)
+        if not mine.any():
+            return noted
+        seconds = self._histograms["second"][mine]
+        start = noted.start if noted is not None else float(seconds.min())
+        return Phase(name=name, start=start, end=max(start, float(seconds.max()) + 1))  # type: ignore[arg-type]
+
+    def completions(self, start: float, end: float) -> tuple[float, dict[str, NDArray[np.int64]]]:
+        """Answers by when they came: (seconds per bin, {operation: answers in each bin of [start, end)}).
+
+        Bins are about a second and of equal length. Requests of every phase count, and failed ones do not."""
+        bins = max(1, int(end - start))
+        width = (end - start) / bins
+        found: dict[str, NDArray[np.int64]] = {}
+        for batch in iterate_requests(self.folder, ("done", "operation", "error")):
+            done = batch.column("done").to_numpy(zero_copy_only=False)
+            inside = (done >= start) & (done < end) & pc.equal(batch.column("error"), "").to_numpy(False)
+            places = np.minimum(((done[inside] - start) / width).astype(np.int64), bins - 1)
+            operations = batch.column("operation")
+            codes = operations.indices.to_numpy()[inside]
+            for code in np.unique(codes):
+                counts = np.bincount(places[codes == code], minlength=bins)
+                name = operations.dictionary[int(code)].as_py()
+                found[name] = found[name] + counts if name in found else counts
+        return width, found
+
+    def metrics(self) -> dict[tuple[str, str, str], Series]:
+        """(source, instance, metric) -> (seconds since the origin, values), in the order they came."""
+        table = pa.Table.from_batches(iterate_metrics(self.folder), METRICS).unify_dictionaries()
+        table = table.combine_chunks()
+        if not table.num_rows:
+            return {}
+        labels = [table.column(name).chunk(0) for name in ("source", "instance", "metric")]
+        codes = np.stack([label.indices.to_numpy() for label in labels])
+        keys, series = np.unique(codes, axis=1, return_inverse=True)
+        order = np.argsort(series.ravel(), kind="stable")
+        cuts = np.flatnonzero(np.diff(series.ravel()[order])) + 1
+        times = np.split(table.column("t").to_numpy()[order], cuts)
+        values = np.split(table.column("value").to_numpy()[order], cuts)
+        words = [label.dictionary.to_pylist() for label in labels]
+        return {
+            (words[0][source], words[1][instance], words[2][metric]): (when, what)
+            for (source, instance, metric), when, what in zip(keys.T, times, values, strict=True)
+        }
+
+    def events(self) -> list[dict[str, Any]]:
+        """What happened, in order; a last line that was cut off is left out."""
+        path = self.folder / EVENTS_FILE
+        if not path.exists():
+            return []
+        lines = path.read_bytes().split(b"\n")
+        return [json.loads(line) for line in lines[:-1]]
+
+    def verify(self) -> list[str]:
+        """One sentence for each record file that is not as it was when the run finished; empty = all are."""
+        facts = self.manifest.files
+        if not facts:
+            return [f"{self.folder} was not finished, so its files have no hashes to compare with."]
+        complaints = []
+        for name, fact in facts.items():
+            path = self.folder / name
+            if not path.exists():
+                complaints.append(f"{path} is missing.")
+            elif file_facts(path) != fact:
+                complaints.append(f"{path} has changed since the run: its SHA-256 differs.")
+        return complaints
+
+    @cached_property
+    def _histograms(self) -> dict[str, NDArray[Any]]:
+        """The histogram rows as numbers; words as indexes into `HISTOGRAM_WORDS`."""
+        path = self.folder / HISTOGRAMS_TABLE
+        if path.exists():
+            parts = [_compact(batch.cast(HISTOGRAMS)) for batch in read_table(path)]
+        else:
+            parts = [_compact(batch) for batch in histogram_batches(iterate_requests(self.folder, NEEDED))]
+        return {
+            name: np.concatenate([np.empty(0, dtype), *(part[name] for part in parts)])
+            for name, dtype in _COMPACT.items()
+        }
+
+    def _chosen(
+        self, operation: str | None, phase: str | None, kind: str, outcome: str | None
+    ) -> NDArray[np.bool_]:
+        wanted = {"operation": operation, "phase": phase, "kind": kind, "outcome": outcome}
+        chosen = np.ones(len(self._histograms["count"]), np.bool_)
+        for name, word in wanted.items():
+            if word is not None:
+                chosen &= self._histograms[name] == HISTOGRAM_WORDS[name].index(word)
+        return chosen
+
+    @cached_property
+    def _tally(self) -> dict[tuple[str, str, str], tuple[int, int]]:
+        """(operation, phase, error kind) -> (requests, answered ones), from the rows."""
+        tally: dict[tuple[str, str, str], tuple[int, int]] = {}
+        for batch in iterate_requests(self.folder, ("operation", "phase", "error", "done")):
+            groups = pa.Table.from_batches([batch]).group_by(["operation", "phase", "error"])
+            counted = groups.aggregate([([], "count_all"), ("done", "count")]).to_pylist()
+            for row in counted:
+                key = (row["operation"], row["phase"], row["error"])
+                rows, done = tally.get(key, (0, 0))
+                tally[key] = (rows + row["count_all"], done + row["done_count"])
+        return tally
+
+
+def _compact(batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:
+    return {name: numbers(batch, name).astype(dtype) for name, dtype in _COMPACT.items()}

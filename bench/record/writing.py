@@ -1,0 +1,43 @@
+"""Files that are there completely or not at all, and the sentence for when they cannot be."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes the place of `path` once it is complete and on disk.
+
+    After a crash either the old file or the new one is there. Raises OSError if it cannot be written."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk, not only the files."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_failure(folder: Path, error: OSError) -> str:
+    """The sentence for a failed write in a folder."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"no space left in {folder}; free some, or choose another folder with --out"
+    return f"cannot write in {folder}: {error.strerror or error}"
