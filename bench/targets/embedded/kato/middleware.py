@@ -1,0 +1,77 @@
+"""What happens around every request: trace id, session check, counting."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import orjson
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bench.targets.embedded.kato.services import Services
+
+SESSION = "kato.session"
+"""The key of the request's scope under which the checked session is found."""
+
+
+class KatoMiddleware:
+    """Answers requests for unknown sessions itself, before FastAPI sees their body or method."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        services: Services = scope["app"].state.services
+        metrics = services.metrics
+        began = time.perf_counter()
+        status = 0
+        headers = {"X-Trace-ID": Headers(scope=scope).get("x-trace-id") or f"kato-{uuid.uuid4().hex}"}
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message).update(headers)
+            await send(message)
+
+        metrics.request_begins()
+        try:
+            session_id = checked_session_id(scope["method"], scope["path"])
+            if session_id is None:
+                await self._app(scope, receive, send_marked)
+            elif session := await services.sessions.load(session_id):
+                headers["X-Session-ID"] = session_id
+                scope[SESSION] = session
+                await self._app(scope, receive, send_marked)
+            else:
+                await _session_not_found(session_id)(scope, receive, send_marked)
+            metrics.request_ends(scope["method"], scope["path"], status, time.perf_counter() - began)
+        finally:
+            metrics.in_flight -= 1
+
+
+def checked_session_id(method: str, path: str) -> str | None:
+    """The session that must exist before the request may go on.
+
+    Anything of the form `/sessions/<x>/<y>` is checked as session x, whatever y is, except for `exists`;
+    of `/sessions/<x>` itself only DELETE is."""
+    parts = path.split("/")
+    if len(parts) < 3 or parts[1] != "sessions" or not parts[2]:
+        return None
+    if len(parts) == 3:
+        return parts[2] if method == "DELETE" else None
+    return None if parts[3:] == ["exists"] else parts[2]
+
+
+def _session_not_found(session_id: str) -> Response:
+    error = {
+        "code": "SESSION_NOT_FOUND",
+        "message": f"Session {session_id} not found or expired",
+        "session_id": session_id,
+    }
+    return Response(orjson.dumps({"error": error}), 404, media_type="application/json")

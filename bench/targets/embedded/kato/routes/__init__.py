@@ -1,0 +1,1 @@
+"""KATO's endpoints, by topic."""

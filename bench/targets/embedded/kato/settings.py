@@ -1,0 +1,186 @@
+"""The environment variables that KATO acts on, and a few of this benchmark's own (`KATO_BENCH_*`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bench.errors import UsageError
+
+T = TypeVar("T")
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+STM_MODES = ("CLEAR", "ROLLING")
+DISTANCES = {"euclidean": "Euclid", "cosine": "Cosine", "dot": "Dot", "manhattan": "Manhattan"}
+RANKINGS = (
+    "potential",
+    "evidence",
+    "similarity",
+    "fragmentation",
+    "snr",
+    "confluence",
+    "predictive_information",
+    "confidence",
+    "frequency",
+    "entropy",
+    "normalized_entropy",
+    "global_normalized_entropy",
+    "itfdf_similarity",
+    "tfidf_score",
+    "pattern_probability",
+    "weighted_strength",
+    "bayesian_posterior",
+    "bayesian_prior",
+    "bayesian_likelihood",
+)
+
+
+class SettingsError(UsageError):
+    """A variable holds a value that KATO would not start with; the sentence names both."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one worker runs with; `load` documents nothing that the field names do not say."""
+
+    redis_url: str
+    clickhouse_url: str
+    clickhouse_user: str
+    clickhouse_password: str
+    clickhouse_database: str
+    qdrant_url: str
+    qdrant_api_key: str
+    distance: str
+    service_name: str
+    log_level: str
+    session_ttl: int
+    session_auto_extend: bool
+    process_predictions: bool
+    recall_threshold: float
+    max_predictions: int
+    max_pattern_length: int
+    stm_mode: str
+    persistence: int
+    sort_symbols: bool
+    use_token_matching: bool
+    rank_sort_algo: str
+    metrics_cache_ttl: float
+    session_count_cache_ttl: float
+    reported_workers: int
+    reported_limit_concurrency: int
+    reported_backlog: int
+    reported_max_requests: int | None
+    stream_maxlen: int | None
+    """Approximate length that each stream is trimmed to; None trims nothing, as KATO."""
+    prediction_ttl: int | None
+    """Seconds that observe-time predictions are kept under their own key; None keeps them, as KATO."""
+    hnsw_m: int | None
+    hnsw_ef_construct: int | None
+    """HNSW settings patched onto each new collection; None leaves those that KATO sends."""
+
+
+def load(env: Mapping[str, str]) -> Settings:
+    """Reads the settings. Raises SettingsError for the first value that is malformed or out of range."""
+    read = _Reader(env)
+    return Settings(
+        redis_url=read.text("REDIS_URL", None),
+        clickhouse_url=_url(
+            read.flag("CLICKHOUSE_SECURE", False),
+            read.text("CLICKHOUSE_HOST", "localhost"),
+            read.integer("CLICKHOUSE_PORT", 8123, 1, 65535),
+        ),
+        clickhouse_user=read.text("CLICKHOUSE_USER", "default"),
+        clickhouse_password=read.text("CLICKHOUSE_PASSWORD", ""),
+        clickhouse_database=read.identifier("CLICKHOUSE_DB", "kato"),
+        qdrant_url=_url(
+            read.flag("QDRANT_HTTPS", False),
+            read.text("QDRANT_HOST", "localhost"),
+            read.integer("QDRANT_PORT", 6333, 1, 65535),
+        ),
+        qdrant_api_key=read.text("QDRANT_API_KEY", ""),
+        distance=DISTANCES[read.choice("KATO_SIMILARITY_METRIC", "euclidean", tuple(DISTANCES))],
+        service_name=read.text("SERVICE_NAME", "kato"),
+        log_level=read.choice("LOG_LEVEL", "INFO", LOG_LEVELS),
+        session_ttl=read.integer("SESSION_TTL", 3600, 60, 86400),
+        session_auto_extend=read.flag("SESSION_AUTO_EXTEND", True),
+        process_predictions=read.flag("PROCESS_PREDICTIONS", True),
+        recall_threshold=read.number("RECALL_THRESHOLD", 0.1, 0.0, 1.0),
+        max_predictions=read.integer("MAX_PREDICTIONS", 100, 1, 10000),
+        max_pattern_length=read.integer("MAX_PATTERN_LENGTH", 0, 0, None),
+        stm_mode=read.choice("STM_MODE", "CLEAR", STM_MODES),
+        persistence=read.integer("PERSISTENCE", 5, 1, 100),
+        sort_symbols=read.flag("SORT_SYMBOLS", True),
+        use_token_matching=read.flag("USE_TOKEN_MATCHING", True),
+        rank_sort_algo=read.choice("RANK_SORT_ALGO", "potential", RANKINGS),
+        metrics_cache_ttl=read.number("METRICS_CACHE_TTL_SECONDS", 5.0, 0.0, None),
+        session_count_cache_ttl=read.number("SESSION_COUNT_CACHE_TTL_SECONDS", 5.0, 0.0, None),
+        reported_workers=read.integer("UVICORN_WORKERS", 1, 1, None),
+        reported_limit_concurrency=read.integer("UVICORN_LIMIT_CONCURRENCY", 100, 1, None),
+        reported_backlog=read.integer("UVICORN_BACKLOG", 2048, 1, None),
+        reported_max_requests=read.optional_integer("UVICORN_LIMIT_MAX_REQUESTS", 1),
+        stream_maxlen=read.optional_integer("KATO_BENCH_STREAM_MAXLEN", 1),
+        prediction_ttl=read.optional_integer("KATO_BENCH_PREDICTION_TTL", 1),
+        hnsw_m=read.optional_integer("KATO_BENCH_HNSW_M", 0),
+        hnsw_ef_construct=read.optional_integer("KATO_BENCH_HNSW_EF_CONSTRUCT", 4),
+    )
+
+
+def _url(secure: bool, host: str, port: int) -> str:
+    return f"{'https' if secure else 'http'}://{host}:{port}"
+
+
+class _Reader:
+    """Typed access to the environment; an empty value counts as unset."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+
+    def text(self, name: str, default: str | None) -> str:
+        value = self._env.get(name) or default
+        if value is None:
+            raise SettingsError(f"{name} is not set; give it a value.")
+        return value
+
+    def identifier(self, name: str, default: str) -> str:
+        value = self.text(name, default)
+        if not (value.isascii() and value.isidentifier()):
+            raise SettingsError(f"{name} must be a plain identifier, but it is {value!r}.")
+        return value
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name, default)
+        if value not in allowed:
+            raise SettingsError(f"{name} must be one of {', '.join(allowed)}, but it is {value!r}.")
+        return value
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self.text(name, str(default)).lower()
+        if value in ("true", "1", "yes", "on"):
+            return True
+        if value in ("false", "0", "no", "off"):
+            return False
+        raise SettingsError(f"{name} must be true or false, but it is {value!r}.")
+
+    def integer(self, name: str, default: int, low: int, high: int | None) -> int:
+        return self._within(name, self._parse(name, str(default), int, "a whole number"), low, high)
+
+    def number(self, name: str, default: float, low: float, high: float | None) -> float:
+        return self._within(name, self._parse(name, str(default), float, "a number"), low, high)
+
+    def optional_integer(self, name: str, low: int) -> int | None:
+        return self.integer(name, low, low, None) if self._env.get(name) else None
+
+    def _parse(self, name: str, default: str, kind: Callable[[str], T], wanted: str) -> T:
+        value = self.text(name, default)
+        try:
+            return kind(value)
+        except ValueError:
+            raise SettingsError(f"{name} must be {wanted}, but it is {value!r}.") from None
+
+    @staticmethod
+    def _within(name: str, value: T, low: float, high: float | None) -> T:
+        if low <= value and (high is None or value <= high):  # type: ignore[operator]  # False for NaN too
+            return value
+        bounds = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise SettingsError(f"{name} must be {bounds}, but it is {value}.")
