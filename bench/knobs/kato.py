@@ -57,6 +57,13 @@ def _dead(name: str, why: str) -> Knob:
     )
 
 
+_RANKINGS = (
+    "potential", "evidence", "similarity", "fragmentation", "snr", "confluence", "predictive_information",
+    "confidence", "frequency", "entropy", "normalized_entropy", "global_normalized_entropy",
+    "itfdf_similarity", "tfidf_score", "pattern_probability", "weighted_strength", "bayesian_posterior",
+    "bayesian_prior", "bayesian_likelihood",
+)  # fmt: skip
+
 _LEARNING = (
     _env("MAX_PATTERN_LENGTH", "int", 0, low=0, unit="events"),
     _env("PERSISTENCE", "int", 5, low=1, high=100, unit="values"),
@@ -72,7 +79,7 @@ _PREDICTING = (
     _env("RECALL_THRESHOLD", "float", 0.1, low=0, high=1),
     _env("MAX_PREDICTIONS", "int", 100, low=1, high=10_000, unit="predictions"),
     _env("USE_TOKEN_MATCHING", "bool", True),
-    _env("RANK_SORT_ALGO", "string", "potential"),
+    _env("RANK_SORT_ALGO", "enum", "potential", choices=_RANKINGS),
     _env("KATO_USE_FAST_MATCHING", "bool", True, source=_SEARCH),
     _env("KATO_USE_INDEXING", "bool", True, source=_SEARCH),
     _env("KATO_BENCH_PREDICTION_TTL", "int", 0, healthy=3600, low=0, unit="s, 0 = for ever", source=_BENCH),

@@ -121,6 +121,6 @@ _KNOWN = {knob.name: knob for knob in KNOBS}
 def unlisted(name: str) -> Knob | None:
     """A directive that is not listed here: the server knows better whether it exists."""
     system, dot, directive = name.lower().partition(".")
-    if system != "redis" or not dot or not directive.replace("-", "").isalnum():
+    if system != "redis" or not dot or not directive.replace("-", "_").isidentifier():
         return None
     return _KNOWN.get(f"redis.{directive}") or _directive(directive)

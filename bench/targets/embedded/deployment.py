@@ -1,0 +1,226 @@
+"""A complete KATO deployment on loopback that lives as long as the command that started it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from bench.errors import PartFailedError, UsageError
+from bench.knobs.catalogue import find, knobs, resolve, warnings
+from bench.knobs.knob import KnobError, Profile, Value
+from bench.supervision.supervisor import Child, Supervisor, tail
+from bench.targets.base import PartFacts, TargetFacts
+from bench.targets.embedded import environment, parts, redis
+from bench.targets.embedded.parts import Part
+from bench.targets.embedded.ports import free_ports, require_free
+
+_POLL = 0.02
+_ATTEMPTS = 3
+_LOG_LINES = 6
+
+
+class _PortLostError(Exception):
+    """Another process took a port between our choice and the part's start."""
+
+
+class EmbeddedDeployment:
+    """Redis, Qdrant's engine, ClickHouse's engine and a KATO API, each in its own process.
+
+    `chosen` maps canonical knob names to texts, as `bench.knobs.catalogue.parse` returns them. Data and logs
+    live below `folder`; `close` removes them unless `keep`. `patience`: seconds that the parts have in all to
+    become ready."""
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        folder: Path,
+        profile: Profile,
+        chosen: Mapping[str, str],
+        kato_port: int | None = None,
+        *,
+        keep: bool = False,
+        patience: float = 60.0,
+    ) -> None:
+        self._supervisor = supervisor
+        self._folder = folder.absolute()
+        self._profile = profile
+        self._chosen = chosen
+        self._kato_port = kato_port
+        self._keep = keep
+        self._patience = patience
+        self._running: list[tuple[Part, Child]] = []
+
+    @property
+    def warnings(self) -> list[str]:
+        """One sentence for each chosen knob that changes nothing here."""
+        here = [find(name) for name in self._chosen if name in parts.NOT_IN_REFERENCE_API]
+        return warnings(self._chosen) + [
+            f"{knob.spelled} is set but has no effect here: the reference API has no such setting"
+            for knob in here
+        ]
+
+    def start(self) -> TargetFacts:
+        """Start every part, wait until all are ready, and say what runs.
+
+        Raises UsageError for a knob, port or package that cannot be had, PartFailedError, with the last lines
+        of its log, for a part that does not come up."""
+        values = self._values()
+        parts.require_packages()
+        if self._kato_port is not None:
+            require_free(self._kato_port)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._launch(values)
+                break
+            except _PortLostError as lost:
+                self._stop()
+                if attempt == _ATTEMPTS:
+                    raise PartFailedError(str(lost)) from lost
+                if self._kato_port is not None:
+                    require_free(self._kato_port)
+        return self._facts(values)
+
+    def check(self) -> None:
+        """Raises PartFailedError, with the last lines of its log, if a part has died since it was ready."""
+        for part, child in self._running:
+            code = child.poll()
+            if code is not None:
+                raise PartFailedError(_failure(part, child, f"died: {_ended(code)}"))
+
+    def close(self) -> None:
+        """End every part, the API before its stores, and remove data and logs unless they are to be kept."""
+        self._stop()
+        if not self._keep:
+            for name in ("kato", "redis", "qdrant", "clickhouse", "logs"):
+                shutil.rmtree(self._folder / name, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                self._folder.rmdir()
+
+    def _values(self) -> dict[str, Value]:
+        for name in self._chosen:
+            knob = find(name)
+            if knob.wiring:
+                raise UsageError(f"{knob.name} cannot be set: the embedded deployment decides it itself.")
+            if knob.home == "clickhouse profile":
+                raise UsageError(f"{knob.name} cannot be set on the embedded deployment.")
+        try:
+            return resolve(self._profile, self._chosen, environment.cores())
+        except KnobError as error:
+            raise UsageError(f"{error}.") from error
+
+    def _launch(self, values: Mapping[str, Value]) -> None:
+        logs = self._folder / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        for part in self._parts(values):
+            folder = self._folder / part.name
+            folder.mkdir(exist_ok=True)
+            for name, text in part.files.items():
+                (folder / name).write_text(text)
+            log = logs / f"{part.name}.log"
+            log.unlink(missing_ok=True)
+            child = self._supervisor.start(
+                part.title, part.argv, env=environment.for_part(part.env), cwd=folder, log=log
+            )
+            self._running.append((part, child))
+        self._wait()
+
+    def _parts(self, values: Mapping[str, Value]) -> list[Part]:
+        for_redis, for_qdrant, for_clickhouse, for_kato = free_ports(4)
+        redis_part = parts.redis_part(for_redis, self._folder / "redis", values)
+        qdrant = parts.vectors_part(for_qdrant, self._folder / "qdrant")
+        clickhouse = parts.patterns_part(for_clickhouse, self._folder / "clickhouse")
+        kato = parts.kato_part(
+            self._kato_port or for_kato, values, redis=redis_part, qdrant=qdrant, clickhouse=clickhouse
+        )
+        return [redis_part, clickhouse, qdrant, kato]
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + self._patience
+        waiting = list(self._running)
+        while waiting:
+            waiting = [(part, child) for part, child in waiting if not _is_ready(part, child)]
+            if waiting and time.monotonic() > deadline:
+                part, child = waiting[0]
+                raise PartFailedError(
+                    _failure(part, child, f"did not start: it was not ready after {self._patience:g} s")
+                )
+            if waiting:
+                time.sleep(_POLL)
+
+    def _facts(self, values: Mapping[str, Value]) -> TargetFacts:
+        facts = {part.name: _part_facts(part, child) for part, child in self._running}
+        ports = {part.name: part.port for part, _ in self._running}
+        return TargetFacts(
+            kind="embedded",
+            base_url=facts["kato"].address or "",
+            kato_version=facts["kato"].version,
+            workers=int(values["uvicorn.workers"]),
+            limit_concurrency=int(values["uvicorn.limit_concurrency"]),
+            parts=tuple(facts[name] for name in ("kato", "redis", "qdrant", "clickhouse")),
+            knobs={**_in_force(values), **_live_redis(ports["redis"], self._chosen)},
+            profile=self._profile,
+        )
+
+    def _stop(self) -> None:
+        while self._running:
+            _, child = self._running[-1]
+            with contextlib.suppress(PartFailedError):  # no guardian: its children are gone with it
+                child.stop()
+            self._running.pop()
+
+
+def _is_ready(part: Part, child: Child) -> bool:
+    code = child.poll()
+    if code is not None:
+        message = _failure(part, child, f"did not start: {_ended(code)}")
+        if "ddress already in use" in message:
+            raise _PortLostError(message)
+        raise UsageError(message) if part.refusal and part.refusal in message else PartFailedError(message)
+    with contextlib.suppress(OSError):
+        return part.ready(child.log)
+    return False
+
+
+def _ended(code: int) -> str:
+    return f"it ended with exit code {code}" if code >= 0 else f"signal {-code} ended it"
+
+
+def _failure(part: Part, child: Child, what: str) -> str:
+    log = tail(child.log, _LOG_LINES)
+    return f"{part.title} {what}. " + (f"The end of its log:\n{log}" if log else "Its log is empty.")
+
+
+def _part_facts(part: Part, child: Child) -> PartFacts:
+    try:
+        engine, version = part.engine()
+    except OSError as error:
+        raise PartFailedError(_failure(part, child, f"does not say what it is: {error}")) from error
+    return PartFacts(part.name, engine, version, part.address, child.pid, str(child.log))
+
+
+def _in_force(values: Mapping[str, Value]) -> dict[str, Value]:
+    return {
+        name: value
+        for name, value in values.items()
+        if find(name).acts
+        and find(name).home != "clickhouse profile"
+        and name not in parts.NOT_IN_REFERENCE_API
+    }
+
+
+def _live_redis(port: int, chosen: Iterable[str]) -> dict[str, Value]:
+    """What the server itself says of the directives that the catalogue or the user names."""
+    wanted = {knob.name: knob for knob in knobs() if knob.system == "redis" and not knob.wiring}
+    wanted |= {name: find(name) for name in chosen if name.startswith("redis.")}
+    values: dict[str, Value] = {}
+    for directive, text in redis.config(port).items():
+        knob = wanted.get(f"redis.{directive}")
+        if knob is not None:
+            try:
+                values[knob.name] = knob.read(text)
+            except KnobError:
+                values[knob.name] = text
+    return values

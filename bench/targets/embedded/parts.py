@@ -1,0 +1,195 @@
+"""The four parts of the deployment: how each is started, when it is ready, what it says of itself."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+from bench.errors import UsageError
+from bench.knobs.catalogue import find
+from bench.knobs.knob import Value
+from bench.targets.embedded import redis
+from bench.targets.embedded.ports import HOST
+from bench.targets.embedded.probes import get, get_json
+
+_EXTRA = "pip install 'kato-bench[embedded]'"
+_SERVICE_NAME = "kato"
+_HNSW_VARIABLES = {
+    "qdrant.hnsw.m": "KATO_BENCH_HNSW_M",
+    "qdrant.hnsw.ef_construct": "KATO_BENCH_HNSW_EF_CONSTRUCT",
+}
+# What acts in KATO and has no counterpart in the reference API.
+NOT_IN_REFERENCE_API = frozenset(
+    {
+        "kato.ENVIRONMENT", "kato.INDEXER_TYPE", "kato.KATO_QUANTIZATION_ENABLED",
+        "kato.KATO_QUANTIZATION_TYPE", "kato.KATO_USE_FAST_MATCHING", "kato.KATO_USE_INDEXING",
+        "kato.MINHASH_HASH_FUNC",
+    }
+)  # fmt: skip
+_WORKER_STARTED = "Application startup complete"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One process to start. `ready(log)` and `engine()` (name and version) raise OSError until it answers.
+
+    `refusal`: what its log says where a setting of the user's keeps it from starting."""
+
+    name: str
+    title: str
+    port: int
+    address: str
+    argv: tuple[str, ...]
+    ready: Callable[[Path], bool]
+    engine: Callable[[], tuple[str, str | None]]
+    env: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    refusal: str | None = None
+
+
+def require_packages() -> None:
+    """Raises UsageError where a package is missing; the sentence names the extra and what needs it."""
+    needs = {
+        "uvicorn": "KATO's API is served by it",
+        "fastapi": "KATO's API is built on it",
+        "orjson": "KATO's API writes its answers with it",
+        "rapidfuzz": "KATO's predictions are matched by it",
+        "qdrant_edge": "vectors are kept and searched by Qdrant's engine in it",
+        "chdb": "patterns are kept in ClickHouse's engine in it, and without patterns KATO cannot run",
+    }
+    for package, reason in needs.items():
+        if find_spec(package) is None:
+            raise UsageError(
+                f"The embedded deployment needs the package {package}, for {reason}: run {_EXTRA}"
+                + (f"; {_no_wheel()}" if package == "chdb" else "")
+                + "."
+            )
+
+
+def _no_wheel() -> str:
+    return (
+        "its wheels are for Linux with glibc and macOS, on x86_64 and arm64, "
+        f"and this is {platform.system()} on {platform.machine()}; elsewhere measure a deployment of yours "
+        "with --target URL"
+    )
+
+
+def redis_part(port: int, folder: Path, values: Mapping[str, Value]) -> Part:
+    directives = {find(name).spelled: value for name, value in values.items() if name.startswith("redis.")}
+
+    def engine() -> tuple[str, str | None]:
+        server = redis.info(port, "server")
+        if "valkey_version" in server:
+            return "Valkey", server["valkey_version"]
+        return "Redis", server.get("redis_version")
+
+    file = folder / "redis.conf"
+    return Part(
+        name="redis",
+        title="The Redis server",
+        port=port,
+        address=f"{HOST}:{port}",
+        argv=(redis.find_server(), str(file)),
+        files={file.name: redis.configuration(directives, port, folder)},
+        ready=lambda _: redis.ask(port, "PING") == "PONG",
+        engine=engine,
+        refusal="FATAL CONFIG FILE ERROR",
+    )
+
+
+def vectors_part(port: int, folder: Path) -> Part:
+    return Part(
+        name="qdrant",
+        title="The vector store (Qdrant engine)",
+        port=port,
+        address=f"http://{HOST}:{port}",
+        argv=_module("bench.targets.embedded.vectors", port, folder),
+        ready=lambda _: bool(get(port, "/healthz")),
+        engine=lambda: (_engine_name("Qdrant engine", "qdrant-edge-py"), get_json(port, "/").get("version")),
+    )
+
+
+def patterns_part(port: int, folder: Path) -> Part:
+    def engine() -> tuple[str, str | None]:
+        version = get(port, f"/?query={quote('SELECT version()')}").strip()
+        return _engine_name("ClickHouse engine", "chdb-core"), version
+
+    return Part(
+        name="clickhouse",
+        title="The pattern store (ClickHouse engine)",
+        port=port,
+        address=f"http://{HOST}:{port}",
+        argv=_module("bench.targets.embedded.patterns", port, folder),
+        ready=lambda _: get(port, "/ping").startswith("Ok."),
+        engine=engine,
+    )
+
+
+def kato_part(port: int, values: Mapping[str, Value], *, redis: Part, qdrant: Part, clickhouse: Part) -> Part:
+    """The API, wired to its stores; ready when every worker has finished its start-up."""
+    workers = int(values["uvicorn.workers"])
+
+    def ready(log: Path) -> bool:
+        # One worker may answer every probe: only the log tells of all of them.
+        return log.read_text("utf-8", "replace").count(_WORKER_STARTED) >= workers and bool(
+            get(port, "/health")
+        )
+
+    return Part(
+        name="kato",
+        title="The KATO API",
+        port=port,
+        address=f"http://{HOST}:{port}",
+        argv=_uvicorn(port, values),
+        env={
+            "REDIS_URL": f"redis://{redis.address}/0",
+            "REDIS_ENABLED": "true",
+            "CLICKHOUSE_HOST": HOST,
+            "CLICKHOUSE_PORT": str(clickhouse.port),
+            "QDRANT_HOST": HOST,
+            "QDRANT_PORT": str(qdrant.port),
+            "SERVICE_NAME": _SERVICE_NAME,
+            **_chosen_variables(values),
+        },
+        ready=ready,
+        engine=lambda: ("kato-bench reference API", get_json(port, "/").get("version")),
+    )
+
+
+def _module(name: str, port: int, folder: Path) -> tuple[str, ...]:
+    # -P: the folder of the user must not shadow ours.
+    return (sys.executable, "-P", "-m", name, "--port", str(port), "--data", str(folder))
+
+
+def _uvicorn(port: int, values: Mapping[str, Value]) -> tuple[str, ...]:
+    application = "bench.targets.embedded.kato.app:app"
+    command = [sys.executable, "-P", "-m", "uvicorn", application, "--host", HOST, "--port", str(port)]
+    for name, value in values.items():
+        knob = find(name)
+        if knob.home == "uvicorn command line":
+            command += [knob.spelled, knob.write(value)]
+    return (*command, "--access-log")
+
+
+def _chosen_variables(values: Mapping[str, Value]) -> dict[str, str]:
+    """Only what differs from KATO's own defaults, as an operator would set it."""
+    variables = {}
+    for name, value in values.items():
+        knob = find(name)
+        variable = knob.spelled if knob.home == "environment" else _HNSW_VARIABLES.get(name)
+        if variable is not None and value != knob.shipped:
+            variables[variable] = knob.write(value)
+    return variables
+
+
+def _engine_name(title: str, package: str) -> str:
+    try:
+        return f"{title} ({package} {importlib.metadata.version(package)})"
+    except importlib.metadata.PackageNotFoundError:
+        return title

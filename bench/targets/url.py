@@ -1,0 +1,155 @@
+"""A KATO deployment that already runs, known by the URL of its API alone."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import json
+import socket
+import ssl
+import threading
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from bench.errors import BenchError, UnreachableError, UsageError
+from bench.targets.base import PartFacts, TargetFacts
+
+_STORES = ("redis", "qdrant", "clickhouse")
+
+
+class UrlTarget:
+    """Checks that KATO answers at `url`. It starts nothing and so ends nothing.
+
+    `timeout`: seconds for the whole check, name resolution included."""
+
+    def __init__(self, url: str, timeout: float = 5.0) -> None:
+        self._url = url
+        self._timeout = timeout
+
+    def start(self) -> TargetFacts:
+        """What KATO says of itself. Raises UnreachableError where nothing answers in time, UsageError where
+        the URL is malformed, not on loopback, or answered by something else than KATO."""
+        address = _parse(self._url)
+        check = _Check(address, self._timeout)
+        # A thread, because neither name resolution nor a server that drips its answer ends in time otherwise.
+        thread = threading.Thread(target=check.run, name="target check", daemon=True)
+        thread.start()
+        thread.join(self._timeout)
+        if check.failure is not None:
+            raise check.failure
+        if check.version is None:
+            raise UnreachableError(f"{self._url} did not answer within {self._timeout:g} s.")
+        kato = PartFacts("kato", version=check.version, address=address.base)
+        return TargetFacts(
+            kind="url",
+            base_url=address.base,
+            kato_version=check.version,
+            parts=(kato, *(PartFacts(store, note="its address is not given") for store in _STORES)),
+        )
+
+    def close(self) -> None:
+        """Nothing was started."""
+
+
+@dataclass(frozen=True)
+class _Address:
+    secure: bool
+    host: str
+    port: int
+    path: str
+
+    @property
+    def base(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.secure else 'http'}://{host}:{self.port}{self.path}"
+
+
+def _parse(url: str) -> _Address:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"The target {url!r} is not a URL ({error}).") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"The target {url!r} is neither 'embedded' nor a URL such as http://localhost:8000.")
+    if parts.query or parts.fragment or parts.username is not None:
+        raise UsageError(f"The target {_without_password(parts)!r} may hold a host, a port and a path only.")
+    secure = parts.scheme == "https"
+    return _Address(secure, parts.hostname, port or (443 if secure else 80), parts.path.rstrip("/"))
+
+
+def _without_password(parts: SplitResult) -> str:
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+class _Check:
+    """The questions to the target; the outcome is in `version` or `failure`."""
+
+    def __init__(self, address: _Address, timeout: float) -> None:
+        self._address = address
+        self._timeout = timeout
+        self.version: str | None = None
+        self.failure: BenchError | None = None
+
+    def run(self) -> None:
+        base = self._address.base
+        try:
+            self._require_loopback()
+            health = self._get("/health")
+            about = self._get("/")
+            if not {"status", "last_collection", "active_sessions"} <= health.keys():
+                raise UsageError(f"{base} answers, but its /health is not KATO's.")
+            if "KATO" not in str(about.get("service")) or not isinstance(about.get("version"), str):
+                raise UsageError(f"{base} answers, but does not say that it is KATO.")
+            self.version = about["version"]
+        except BenchError as error:
+            self.failure = error
+        except (OSError, http.client.HTTPException) as error:
+            self.failure = UnreachableError(f"{base} cannot be reached: {_reason(error)}.")
+
+    def _require_loopback(self) -> None:
+        found = socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_STREAM)
+        if not all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found):
+            raise UsageError(
+                f"{self._address.host} is another machine, and loading other hosts than loopback is not "
+                "offered yet: forward its port to this machine, or name localhost."
+            )
+
+    def _get(self, path: str) -> dict[str, Any]:
+        address = self._address
+        kind = http.client.HTTPSConnection if address.secure else http.client.HTTPConnection
+        connection = kind(address.host, address.port, timeout=self._timeout)
+        try:
+            connection.request("GET", address.path + path, headers={"Accept": "application/json"})
+            response = connection.getresponse()
+            body = response.read()
+        finally:
+            connection.close()
+        if response.status == http.client.SERVICE_UNAVAILABLE:
+            raise UnreachableError(
+                f"{address.base} answers 503 to GET {path}: as many connections are open as it allows."
+            )
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = None
+        if response.status != http.client.OK or not isinstance(answer, dict):
+            raise UsageError(
+                f"{address.base} answers GET {path} with {response.status}, but not as KATO does."
+            )
+        return answer
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        return "its name is not known"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    if isinstance(error, ssl.SSLError):
+        return f"its TLS is not accepted ({error.reason or error})"
+    if isinstance(error, http.client.HTTPException):
+        return "it does not speak HTTP"
+    return str(getattr(error, "strerror", None) or error)
