@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import platform
-import signal
 import socket
 import sys
 from pathlib import Path
@@ -12,11 +11,7 @@ from typing import NoReturn
 
 from bench.errors import BenchError, ExitCode, PartFailedError, UsageError
 
-_BACKLOG = 2048
 _MOST_THREADS = 64
-_KEEP_ALIVE_SECONDS = 30  # ClickHouse's default of keep_alive_timeout
-# The deployment's guardian waits 2 s between TERM and KILL; queries must be told to stop before that.
-_GRACE_SECONDS = 1
 
 
 class _Parser(argparse.ArgumentParser):
@@ -72,30 +67,10 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _serve(listener: socket.socket, data: Path, threads: int) -> None:
     try:
-        import uvicorn
-
-        from bench.targets.embedded.patterns.app import build
-        from bench.targets.embedded.patterns.engine import Engine
+        from bench.targets.embedded.patterns.server import serve
     except ImportError as error:
         raise _not_installed(error) from error
-
-    app = build(Engine(data, threads), threads)
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        http="httptools",
-        lifespan="on",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        backlog=_BACKLOG,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
-    # uvicorn repeats the signal that ended it once it is done; by then there is nothing left to interrupt.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.OK))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(ExitCode.INTERRUPTED))
-    uvicorn.Server(config).run(sockets=[listener])
+    serve(listener, data, threads)
 
 
 def _not_installed(error: ImportError) -> PartFailedError:

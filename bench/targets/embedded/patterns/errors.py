@@ -58,8 +58,13 @@ def refused(code: int, name: str, reason: str) -> QueryError:
 
 
 def from_engine(error: Exception) -> QueryError:
-    """The engine's exception; what chdb puts before ClickHouse's own text is left out."""
-    text = str(error).strip()
+    """The engine's exception; what chdb puts before ClickHouse's own text is left out.
+
+    A message that quotes bytes which are no UTF-8 arrives as the failure to decode it."""
+    if isinstance(error, UnicodeDecodeError):
+        text = error.object.decode(errors="replace")
+    else:
+        text = str(error).strip()
     code = _CODE.search(text)
     if code is None:
         return refused(1002, "UNKNOWN_EXCEPTION", text)

@@ -74,7 +74,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Session:
-    """The session a query asks for: it keeps settings and temporary tables for `seconds` after its last use."""
+    """A query's session: settings and temporary tables are kept until `seconds` after its last use."""
 
     name: str
     seconds: int = _SESSION_SECONDS
@@ -136,8 +136,11 @@ def wants_compression(request: Request) -> bool:
 def read_query(request: Request) -> Query:
     """The query of a request: `query=` and the body together are the text, as in ClickHouse.
 
-    Raises QueryError: for an unreadable body, an empty text, several statements, a write by GET, or a part of
-    the interface that is not here (external tables, ClickHouse's own block compression)."""
+    Raises QueryError for a web page's request, an unreadable body, an empty text, several statements, a write by
+    GET, or a part of the interface that is not here (external tables, ClickHouse's block compression)."""
+    if "origin" in request.headers:
+        reason = "Web pages may not query this server: its engine reads and writes files with your rights."
+        raise refused(497, "ACCESS_DENIED", reason)
     fields = request.fields
     body = compression.decode(request.body, request.headers.get("content-encoding"))
     form = _multipart(request.headers.get("content-type", ""), body)
@@ -155,16 +158,24 @@ def read_query(request: Request) -> Query:
             "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly. "
             "You should use method POST for modifying queries.",
         )
+    others = {name: _text(name, value) for name, value in fields.items() if name not in _INTERFACE}
     return Query(
         statement=statement,
-        parameters={k.removeprefix(_PARAMETER): v for k, v in fields.items() if k.startswith(_PARAMETER)},
-        settings={k: v for k, v in fields.items() if k not in _INTERFACE and not k.startswith(_PARAMETER)},
+        parameters={k.removeprefix(_PARAMETER): v for k, v in others.items() if k.startswith(_PARAMETER)},
+        settings={k: v for k, v in others.items() if not k.startswith(_PARAMETER)},
         database=fields.get("database") or request.headers.get("x-clickhouse-database") or None,
         default_format=(
             fields.get("default_format") or request.headers.get("x-clickhouse-format") or DEFAULT_FORMAT
         ),
         session=_session(fields),
     )
+
+
+def _text(name: str, value: str) -> str:
+    """`value`, if it came as UTF-8: the engine's binding takes nothing else outside the statement."""
+    if any("\udc80" <= character <= "\udcff" for character in value):
+        raise refused(36, "BAD_ARGUMENTS", f"The value of {name} is not UTF-8.")
+    return value
 
 
 def _session(fields: Mapping[str, str]) -> Session | None:
