@@ -38,7 +38,7 @@ class UrlTarget:
         thread.join(self._timeout)
         if check.failure is not None:
             raise check.failure
-        if check.version is None:
+        if check.version is None:  # the thread still runs
             raise UnreachableError(f"{self._url} did not answer within {self._timeout:g} s.")
         kato = PartFacts("kato", version=check.version, address=address.base)
         return TargetFacts(
@@ -76,7 +76,9 @@ def _parse(url: str) -> _Address:
     if parts.query or parts.fragment or parts.username is not None:
         raise UsageError(f"The target {_without_password(parts)!r} may hold a host, a port and a path only.")
     secure = parts.scheme == "https"
-    return _Address(secure, parts.hostname, port or (443 if secure else 80), parts.path.rstrip("/"))
+    return _Address(
+        secure, parts.hostname, (443 if secure else 80) if port is None else port, parts.path.rstrip("/")
+    )
 
 
 def _without_password(parts: SplitResult) -> str:
@@ -90,7 +92,7 @@ class _Check:
         self._address = address
         self._timeout = timeout
         self.version: str | None = None
-        self.failure: BenchError | None = None
+        self.failure: Exception | None = None
 
     def run(self) -> None:
         base = self._address.base
@@ -99,14 +101,16 @@ class _Check:
             health = self._get("/health")
             about = self._get("/")
             if not {"status", "last_collection", "active_sessions"} <= health.keys():
-                raise UsageError(f"{base} answers, but its /health is not KATO's.")
+                raise UsageError(f"{base} is not KATO: its /health tells other things.")
             if "KATO" not in str(about.get("service")) or not isinstance(about.get("version"), str):
-                raise UsageError(f"{base} answers, but does not say that it is KATO.")
+                raise UsageError(f"{base} is not KATO: it does not say so at GET /.")
             self.version = about["version"]
         except BenchError as error:
             self.failure = error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, UnicodeError, http.client.HTTPException) as error:
             self.failure = UnreachableError(f"{base} cannot be reached: {_reason(error)}.")
+        except Exception as error:
+            self.failure = error
 
     def _require_loopback(self) -> None:
         found = socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_STREAM)
@@ -135,14 +139,17 @@ class _Check:
         except ValueError:
             answer = None
         if response.status != http.client.OK or not isinstance(answer, dict):
-            raise UsageError(
-                f"{address.base} answers GET {path} with {response.status}, but not as KATO does."
+            what = (
+                "something else than a JSON object"
+                if response.status == http.client.OK
+                else str(response.status)
             )
+            raise UsageError(f"{address.base} is not KATO: it answers GET {path} with {what}.")
         return answer
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, (socket.gaierror, UnicodeError)):
         return "its name is not known"
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens there"
