@@ -148,7 +148,8 @@ class Histogram:
 
     def quantile(self, q: float) -> float | None:
         """The smallest recorded value that at least a share `q` of all values does not exceed (nearest
-        rank), in seconds, within RELATIVE_ERROR; None if empty.
+        rank), in seconds, within RELATIVE_ERROR and exact for the extremes where they were kept; None if
+        empty.
 
         A value in the overflow bucket reads as `maximum` where that is known, else as MAX_VALUE, which is
         then a lower bound. Raises ValueError unless 0 <= q <= 1."""
@@ -159,11 +160,12 @@ class Histogram:
             return None
         # q * count may land a rounding error above the whole number that is meant.
         rank = max(1, math.ceil(q * count - 1e-9))
+        if rank == count and self.maximum is not None:
+            return self.maximum
+        if rank == 1 and self.minimum is not None:
+            return self.minimum
         position = int(np.searchsorted(np.cumsum(self.counts), rank))
         bucket = int(self.buckets[position])
-        value = float(_VALUES[bucket])
-        if self.maximum is not None:
-            value = self.maximum if bucket == OVERFLOW else min(value, self.maximum)
-        if self.minimum is not None:
-            value = max(value, self.minimum)
-        return value
+        if bucket == OVERFLOW and self.maximum is not None:
+            return self.maximum
+        return float(_VALUES[bucket])

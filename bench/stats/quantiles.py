@@ -66,6 +66,14 @@ def mean(seconds: PerSecond) -> Estimate:
     return _of_histograms(seconds, lambda part: part.mean, 1, lambda n: SECTIONS)
 
 
+def maximum(seconds: PerSecond) -> Estimate:
+    """Largest value of per-second histograms, in seconds. It describes this run and no other, so that its
+    interval is the value itself."""
+    whole = Histogram.merged(part for _, part in seconds)
+    value = whole.quantile(1)
+    return Estimate(value, value, value, whole.count)
+
+
 def percentile_of_values(times: ArrayLike, values: ArrayLike, q: float) -> Estimate:
     """Quantile `q` (nearest rank) of raw values and the times in seconds at which they were due.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bench.stats.histogram import Histogram
 from bench.stats.quantiles import (
     Estimate,
+    maximum,
     mean,
     mean_of_values,
     percentile,
@@ -91,6 +92,11 @@ def test_histograms_and_raw_values_agree() -> None:
     assert mean(per_second(times, values)).value == pytest.approx(mean_of_values(times, values).value)
 
 
+def test_the_maximum_is_what_it_is() -> None:
+    seconds = [(0.0, Histogram.from_values([0.1, 0.2])), (1.0, Histogram.from_values([0.7]))]
+    assert maximum(seconds) == Estimate(0.7, 0.7, 0.7, 3)
+
+
 def test_a_run_of_one_second_has_a_value_and_no_interval() -> None:
     estimate = percentile_of_values(np.full(100, 3.2), np.linspace(1, 2, 100), 0.5)
     assert estimate.value == pytest.approx(1.5, abs=0.02)
@@ -113,6 +119,7 @@ def test_nothing_measured() -> None:
     assert percentile([], 0.5) == nothing
     assert percentile([(0.0, Histogram.from_values([]))], 0.5) == nothing
     assert mean([]) == nothing
+    assert maximum([]) == nothing
     assert percentile_of_values([], [], 0.5) == nothing
     assert rate([]) == nothing
     assert wilson(0, 0) == nothing

@@ -1,0 +1,239 @@
+"""Service level objectives: their grammar, and the verdict on what was measured.
+
+    statistic [ "(" operation ")" ]  comparison  number [ unit ]
+
+    p95(predict) < 50ms      p99.9 < 2s               percentiles of the response time
+    mean(observe) <= 10ms    max < 5s
+    errors < 0.1%            errors(predict) <= 1%    share of requests that failed
+    dropped < 1%                                      share of due requests that were never sent
+    rate(predict) >= 20/s                             requests answered successfully per second
+
+Without an operation, all of the measure phase counts. Spaces are free. Comparisons: < <= > >=. Times need a
+unit (us, ms, s), shares need %, rates may carry /s.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from bench.errors import UsageError
+from bench.gate import words
+from bench.record.vocabulary import OPERATIONS
+from bench.stats.quantiles import Estimate, required
+from bench.stats.ratios import required_without_hits
+
+Kind = Literal["time", "share", "rate"]
+Comparison = Literal["<", "<=", ">", ">="]
+Outcome = Literal["pass", "fail", "inconclusive"]
+
+_EXAMPLE = {"time": "p95(predict) < 50ms", "share": "errors < 0.1%", "rate": "rate(predict) >= 20/s"}
+_COMPARISONS: dict[str, Comparison] = {"<": "<", "<=": "<=", "≤": "<=", ">": ">", ">=": ">=", "≥": ">="}
+_KINDS: dict[str, Kind] = {
+    "mean": "time",
+    "max": "time",
+    "errors": "share",
+    "dropped": "share",
+    "rate": "rate",
+}
+#: The micro sign and the Greek letter look alike and are different characters.
+_SECONDS = {"us": 1e-6, "\u00b5s": 1e-6, "\u03bcs": 1e-6, "ms": 1e-3, "s": 1.0}
+_SHOW: dict[Kind, Callable[[float], str]] = {
+    "time": words.duration,
+    "share": words.share,
+    "rate": words.frequency,
+}
+
+_FORM = re.compile(
+    r"(?P<statistic>[A-Za-z][\w.@]*)\s*(?:\(\s*(?P<operation>[^()]*?)\s*\))?\s*"
+    r"(?P<comparison><=|>=|[<>≤≥])\s*(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>%|/?\s*[A-Za-zµμ]+)?"
+)
+_PERCENTILE = re.compile(r"p(\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A bound on one statistic. `bound` is in seconds, as a share from 0 to 1, or per second, by `kind`;
+    `operation` None means all of them."""
+
+    text: str
+    statistic: str
+    operation: str | None
+    comparison: Comparison
+    bound: float
+    kind: Kind
+
+    @property
+    def subject(self) -> str:
+        """What is bounded, such as `p95(predict)`."""
+        return f"{self.statistic}({self.operation})" if self.operation else self.statistic
+
+
+class Measured(Protocol):
+    """What a run measured. Called with (statistic, operation or None for all)."""
+
+    def estimate(self, statistic: str, operation: str | None) -> Estimate | None:
+        """The estimate in seconds, as a share, or per second; None where the run had no such operation.
+
+        Percentiles are asked for as `p95` or `p99.9`; `percentile_of` gives their quantile. `max` is what it
+        is: its interval is the value itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`measured` is None where the run had no such operation."""
+
+    objective: Objective
+    outcome: Outcome
+    measured: Estimate | None
+    sentence: str
+
+
+def percentile_of(statistic: str) -> float | None:
+    """The quantile that a statistic such as `p99.9` means (0.999); None if it is no percentile."""
+    match = _PERCENTILE.fullmatch(statistic)
+    if match is None:
+        return None
+    # 99.9 / 100 is not the double nearest to 0.999; rounding makes it so.
+    q = round(float(match[1]) / 100, 12)
+    return q if 0 < q < 1 else None
+
+
+def parse(text: str) -> Objective:
+    """Read an objective. Raises UsageError with one sentence that quotes it and shows a right one."""
+
+    def wrong(what: str, example: str) -> UsageError:
+        return UsageError(f'objective "{" ".join(text.split())}": {what}, for example "{example}"')
+
+    match = _FORM.fullmatch(text.strip())
+    if match is None:
+        raise wrong(_complaint(text), _EXAMPLE["time"])
+    statistic, unit = match["statistic"].lower(), (match["unit"] or "").replace(" ", "")
+    operation = match["operation"].lower() if match["operation"] is not None else None
+    comparison = _COMPARISONS[match["comparison"]]
+    kind = "time" if percentile_of(statistic) is not None else _KINDS.get(statistic)
+    if kind is None:
+        raise wrong(_unknown_statistic(statistic), _EXAMPLE["time"])
+    if operation is not None and operation not in OPERATIONS:
+        suggested = _nearest(operation, OPERATIONS) or "predict"
+        raise wrong(
+            f'there is no operation "{operation}"',
+            f"{statistic}({suggested}) {comparison} {match['number']}{unit}",
+        )
+    number = float(match["number"])
+    subject = f"{statistic}({operation})" if operation else statistic
+    bound = _bound(kind, number, unit)
+    if bound is None:
+        suffix = {"time": "ms", "share": "%", "rate": "/s"}[kind]
+        needs = {"time": "a time needs us, ms or s", "share": "a share needs %", "rate": "a rate needs /s"}
+        raise wrong(needs[kind], f"{subject} {comparison} {number:g}{suffix}")
+    if kind == "share" and bound > 1:
+        raise wrong("a share cannot exceed 100%", _EXAMPLE[kind])
+    if comparison == "<" and bound == 0:
+        raise wrong("nothing is below zero", f"{subject} <= 0{'%' if kind == 'share' else unit}")
+    return Objective(text.strip(), statistic, operation, comparison, bound, kind)
+
+
+def _bound(kind: Kind, number: float, unit: str) -> float | None:
+    if kind == "time":
+        scale = _SECONDS.get(unit.lower())
+        return None if scale is None else number * scale
+    if kind == "share":
+        return number / 100 if unit == "%" else None
+    return number if unit in ("", "/s") else None
+
+
+def _complaint(text: str) -> str:
+    if not text.strip():
+        return "it is empty"
+    if not re.search(r"[<>≤≥]", text):
+        return "it needs a comparison (<, <=, > or >=)"
+    if not re.search(r"[<>≤≥]=?\s*[\d.]", text):
+        return "it needs a number after the comparison"
+    return "it is not of the form statistic(operation) comparison number unit"
+
+
+def _unknown_statistic(statistic: str) -> str:
+    if re.fullmatch(r"p\d+(\.\d+)?", statistic):
+        return "a percentile lies between p0 and p100, both excluded (the largest value is max)"
+    known = ("p50", "p95", "p99", *_KINDS)
+    nearest = _nearest(statistic, known)
+    return f'there is no statistic "{statistic}"' + (f" (did you mean {nearest}?)" if nearest else "")
+
+
+def _nearest(word: str, known: tuple[str, ...]) -> str | None:
+    """The known word nearest to one that is not known: abbreviations first, then typing errors."""
+    lower = word.lower()
+    related = [name for name in known if lower and (name.startswith(lower) or lower.startswith(name))]
+    close = related or difflib.get_close_matches(lower, known, n=1, cutoff=0.5)
+    return close[0] if close else None
+
+
+def judge(objective: Objective, measured: Measured, *, overloaded: bool = False) -> Verdict:
+    """Pass if the whole interval meets the bound, fail if the whole interval misses it, else inconclusive.
+
+    A bound of zero per cent asks about this run, not about the next one, and is judged by the count alone.
+    In an overloaded run the slowest requests were dropped or never answered, so that times are lower bounds:
+    what such a time proves only from below stays unproven."""
+    estimate = measured.estimate(objective.statistic, objective.operation)
+    outcome, sentence = _compare(objective, estimate)
+    unproven: Outcome = "pass" if objective.comparison in ("<", "<=") else "fail"
+    if overloaded and objective.kind == "time" and outcome == unproven:
+        outcome = "inconclusive"
+        sentence += "; but the target was overloaded, so the true value may be higher"
+    return Verdict(objective, outcome, estimate, sentence)
+
+
+def _compare(objective: Objective, estimate: Estimate | None) -> tuple[Outcome, str]:
+    subject, show = objective.subject, _SHOW[objective.kind]
+    if estimate is None or (estimate.value is None and estimate.n == 0):
+        return "inconclusive", f"{subject}: the run measured no such request"
+    if estimate.value is None:
+        q = percentile_of(objective.statistic)
+        needed = f"; it takes {required(q)}" if q is not None else ""
+        return "inconclusive", f"{subject} cannot be told from {_requests(estimate.n)}{needed}"
+    wanted = f"{objective.comparison} {show(objective.bound)}"
+    value = show(estimate.value)
+    if objective.kind == "share" and objective.bound == 0 and objective.comparison == "<=":
+        outcome: Outcome = "pass" if estimate.value == 0 else "fail"
+        return outcome, f"{subject} is {value} of {_requests(estimate.n)}, wanted {wanted}"
+    if estimate.low is None or estimate.high is None:
+        return (
+            "inconclusive",
+            f"{subject} is {value}, wanted {wanted}, but the run is too short for an interval",
+        )
+    met = [_meets(end, objective) for end in (estimate.low, estimate.high)]
+    interval = "" if estimate.low == estimate.high else f" ({show(estimate.low)} to {show(estimate.high)})"
+    sentence = f"{subject} is {value}{interval}, wanted {wanted}"
+    if all(met):
+        return "pass", sentence
+    if not any(met):
+        return "fail", sentence
+    return "inconclusive", f"{sentence}: the interval holds both sides{_remedy(objective, estimate)}"
+
+
+def _meets(value: float, objective: Objective) -> bool:
+    bound = objective.bound
+    match objective.comparison:
+        case "<":
+            return value < bound
+        case "<=":
+            return value <= bound
+        case ">":
+            return value > bound
+        case ">=":
+            return value >= bound
+
+
+def _remedy(objective: Objective, estimate: Estimate) -> str:
+    if objective.kind == "share" and estimate.value == 0 and 0 < objective.bound < 1:
+        needed = required_without_hits(objective.bound)
+        return f"; without a single one it takes {needed} requests, not {estimate.n}"
+    return "; a longer run narrows it"
+
+
+def _requests(n: int) -> str:
+    return "1 request" if n == 1 else f"{n} requests"
