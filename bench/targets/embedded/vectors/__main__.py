@@ -7,7 +7,7 @@ import fcntl
 import socket
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 _USAGE = 2
 _LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
@@ -47,7 +47,7 @@ def _listen(host: str, port: int) -> socket.socket:
         _fail(f"cannot listen on {host}:{port} ({error.strerror or error}); give another --port or --host")
 
 
-def _claim(data: Path) -> object:
+def _claim(data: Path) -> IO[str]:
     """Keep other processes out of the data folder for as long as the returned file is open."""
     try:
         data.mkdir(parents=True, exist_ok=True)
@@ -64,8 +64,11 @@ def _claim(data: Path) -> object:
 def main() -> None:
     options = _parse(sys.argv[1:])
     listener = _listen(options.host, options.port)
-    lock = _claim(options.data)  # noqa: F841, held until the process ends
+    with _claim(options.data):
+        _serve(options, listener)
 
+
+def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
     import uvicorn
 
     from .app import create_app

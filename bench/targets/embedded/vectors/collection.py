@@ -272,6 +272,7 @@ class Collection:
                     indexed_by_build, self._unindexed = self._unindexed, set()
                 if await build.optimize() or self._outdated:
                     await self._switch_to(target)
+                    indexed_by_build = set()
                     self._declined_at = None
                 else:
                     self._unindexed |= indexed_by_build

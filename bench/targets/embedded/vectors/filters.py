@@ -82,6 +82,15 @@ def _match(given: Json | None) -> Any:
     raise malformed("filter: data did not match any variant of untagged enum Match")
 
 
+def _match_value(value: object) -> Any:
+    if isinstance(value, bool):
+        # The bindings try int first, and Python's bool is one; numpy's is not.
+        import numpy
+
+        value = numpy.bool_(value)
+    return engine.MatchValue(value)  # type: ignore[arg-type]
+
+
 def _range(given: Json | None) -> Any:
     if given is None:
         return None
@@ -123,7 +132,7 @@ _CONDITIONS: dict[str, Callable[[Json], Any]] = {
 }
 
 _MATCHES: dict[str, Callable[[Any], Any]] = {
-    "value": engine.MatchValue,
+    "value": _match_value,
     "text": engine.MatchText,
     "text_any": engine.MatchTextAny,
     "phrase": engine.MatchPhrase,
