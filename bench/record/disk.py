@@ -1,4 +1,4 @@
-"""The recorder's hand on the disk: a thread that appends, and syncs once a second.
+"""The recorder's hand on the disk: appends at once, syncs once a second in a thread of its own.
 
 An fsync may take as long as the disk likes. Were it done where the sockets are read, a slow disk would fill
 the sockets, block the load generator, and so be measured as dispatch lag.
@@ -6,9 +6,7 @@ the sockets, block the load generator, and so be measured as dispatch lag.
 
 from __future__ import annotations
 
-import queue
 import threading
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,11 +16,8 @@ from bench.record.finalise import EVENTS_FILE, METRICS_STREAM, REQUESTS_STREAM
 from bench.record.streams import AppendFile, StreamFile
 from bench.record.tables import METRICS_SCHEMA, STREAM, Columns, stream_batch
 
-#: Seconds between two syncs, which is what a power cut may cost.
+#: Seconds between two syncs, which is what a power cut may cost. A kill costs nothing that was appended.
 SYNC_EVERY = 1.0
-
-#: Portions that may wait for the disk before reading from the sockets stops; bounds memory.
-_BACKLOG = 16
 
 
 @dataclass
@@ -35,62 +30,44 @@ class Portion:
 
 
 class Disk:
-    """Writes portions in order. `error` is the first write that failed; nothing is written after it."""
+    """The streams and the events of one run."""
 
     def __init__(self, folder: Path) -> None:
         """Raises OSError if the files cannot be made."""
-        self.error: OSError | None = None
         self._requests = StreamFile(folder / REQUESTS_STREAM, STREAM)
         self._metrics = StreamFile(folder / METRICS_STREAM, METRICS_SCHEMA)
         self._events = AppendFile(folder / EVENTS_FILE)
         self._files = (self._requests, self._metrics, self._events)
-        self._portions: queue.Queue[Portion | None] = queue.Queue(_BACKLOG)
-        self._thread = threading.Thread(target=self._work, name="disk", daemon=True)
-        self._thread.start()
+        self._failed_sync: OSError | None = None
+        self._closing = threading.Event()
+        self._syncing = threading.Thread(target=self._keep_syncing, name="sync", daemon=True)
+        self._syncing.start()
 
-    def put(self, portion: Portion) -> None:
-        """Have it written soon; blocks while the disk is far behind."""
-        if portion.rows or portion.metrics or portion.events:
-            self._portions.put(portion)
-
-    def close(self) -> None:
-        """Wait until all that was put is on disk, or has failed."""
-        self._portions.put(None)
-        self._thread.join()
-
-    def _work(self) -> None:
-        next_sync = time.monotonic() + SYNC_EVERY
-        ended = False
-        while not ended:
-            portion = None
-            try:
-                portion = self._portions.get(timeout=max(0.0, next_sync - time.monotonic()))
-                ended = portion is None
-            except queue.Empty:
-                pass
-            if self.error is not None:
-                # Keep taking, so that nobody waits for this thread for ever.
-                next_sync = time.monotonic() + SYNC_EVERY
-                continue
-            try:
-                if portion is not None:
-                    self._write(portion)
-                if time.monotonic() >= next_sync:
-                    for file in self._files:
-                        file.sync()
-                    next_sync = time.monotonic() + SYNC_EVERY
-            except OSError as error:
-                self.error = error
-        for file in self._files:
-            try:
-                file.close()
-            except OSError as error:
-                self.error = self.error or error
-
-    def _write(self, portion: Portion) -> None:
+    def append(self, portion: Portion) -> None:
+        """Raises OSError if it cannot be written, or if an earlier sync failed; what was appended before is
+        whole."""
+        if self._failed_sync is not None:
+            raise self._failed_sync
         if portion.rows:
             self._requests.append_batch(stream_batch(portion.rows))
         for batch in portion.metrics:
             self._metrics.append_batch(batch)
         if portion.events:
             self._events.append(b"".join(portion.events))
+
+    def close(self) -> None:
+        """Have all that was appended on disk. Raises OSError if that fails."""
+        self._closing.set()
+        self._syncing.join()
+        for file in self._files:
+            file.close()
+        if self._failed_sync is not None:
+            raise self._failed_sync
+
+    def _keep_syncing(self) -> None:
+        while self._failed_sync is None and not self._closing.wait(SYNC_EVERY):
+            try:
+                for file in self._files:
+                    file.sync()
+            except OSError as error:
+                self._failed_sync = error

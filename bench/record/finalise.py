@@ -7,21 +7,16 @@ done again; while both are there, the tables count.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.errors import BenchError, UsageError
-from bench.record.histograms import NEEDED, HistogramRows, histogram_batches
+from bench.errors import UsageError
+from bench.record.histograms import NEEDED, histogram_batches
 from bench.record.streams import read_batches
 from bench.record.tables import HISTOGRAMS, METRICS, REQUESTS, requests_batch
-from bench.record.writing import replacing, sync_folder, write_failure
-
-if TYPE_CHECKING:
-    from bench.record.manifest import Manifest
+from bench.record.writing import replacing, sync_folder
 
 REQUESTS_STREAM, METRICS_STREAM = "requests.arrows", "metrics.arrows"
 EVENTS_FILE = "events.jsonl"
@@ -67,60 +62,21 @@ def write_tables(folder: Path) -> int:
 
     Works batch by batch: memory does not grow with the run. Raises OSError if the disk is full; the
     streams then stay as they were."""
-    if not (folder / REQUESTS_TABLE).exists():
-        histograms = HistogramRows()
-        with (
-            _table(folder / HISTOGRAMS_TABLE, HISTOGRAMS) as counts,
-            _table(folder / REQUESTS_TABLE, REQUESTS) as rows,
-        ):
-            for group in _grouped(iterate_requests(folder)):
-                rows.write_batch(group)
-                if (full := histograms.add(group)) is not None:
-                    counts.write_batch(full)
-            counts.write_batch(histograms.take())
-    if not (folder / HISTOGRAMS_TABLE).exists():
-        with _table(folder / HISTOGRAMS_TABLE, HISTOGRAMS) as counts:
-            for batch in histogram_batches(iterate_requests(folder, NEEDED)):
-                counts.write_batch(batch)
-    if not (folder / METRICS_TABLE).exists():
-        with _table(folder / METRICS_TABLE, METRICS) as samples:
-            for group in _grouped(iterate_metrics(folder)):
-                samples.write_batch(group)
+    _write_table(folder / REQUESTS_TABLE, REQUESTS, _grouped(iterate_requests(folder)))
+    _write_table(folder / HISTOGRAMS_TABLE, HISTOGRAMS, histogram_batches(iterate_requests(folder, NEEDED)))
+    _write_table(folder / METRICS_TABLE, METRICS, _grouped(iterate_metrics(folder)))
     sync_folder(folder)
     for stream in (REQUESTS_STREAM, METRICS_STREAM):
         (folder / stream).unlink(missing_ok=True)
     return int(pq.read_metadata(folder / REQUESTS_TABLE).num_rows)
 
 
-def finalise(folder: Path) -> Manifest:
-    """Turn what an interrupted run left into a finished record, marked `interrupted`; its manifest.
-
-    A run that has been finalised before is left alone. Raises UsageError if the run is still being
-    written, BenchError if the disk is full."""
-    from bench.record import manifest as manifests
-    from bench.record.status import judged
-
-    written = manifests.read(folder)
-    manifest = judged(written, folder)
-    if manifest.status == "running":
-        raise UsageError(
-            f"{folder} is still being measured by process {manifest.writer.pid}; end that first."
-        )
-    if written.files:
-        return manifest
-    try:
-        write_tables(folder)
-    except OSError as error:
-        raise BenchError(write_failure(folder, error)) from error
-    manifest = manifest.model_copy(update={"files": manifests.hash_files(folder)})
-    manifests.write(folder, manifest)
-    return manifest
-
-
-@contextmanager
-def _table(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+def _write_table(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+    if path.exists():
+        return
     with replacing(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
-        yield writer
+        for batch in batches:
+            writer.write_batch(batch)
 
 
 def _grouped(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

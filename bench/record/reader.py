@@ -14,22 +14,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from bench.errors import BenchError, UsageError
 from bench.record import manifest as manifests
 from bench.record.finalise import (
     EVENTS_FILE,
     HISTOGRAMS_TABLE,
-    finalise,
     iterate_metrics,
     iterate_requests,
     read_table,
+    write_tables,
 )
 from bench.record.histograms import NEEDED, histogram_batches, numbers
 from bench.record.manifest import Manifest, Phase, Totals, file_facts
 from bench.record.status import judged
 from bench.record.tables import HISTOGRAM_WORDS, HISTOGRAMS, METRICS, REQUESTS
+from bench.record.writing import exclusive, write_failure
 from bench.stats.histogram import Histogram
-
-__all__ = ["RunRecord", "finalise"]
 
 #: A long run has some ten million histogram rows, so that their width matters.
 _COMPACT = {
@@ -63,7 +63,8 @@ class RunRecord:
 
         Times are seconds since the run's origin, null for what did not happen."""
         schema = pa.schema([field for field in REQUESTS if columns is None or field.name in columns])
-        return pa.Table.from_batches(iterate_requests(self.folder, columns), schema).unify_dictionaries()
+        batches = (batch.select(schema.names) for batch in iterate_requests(self.folder, columns))
+        return pa.Table.from_batches(batches, schema).unify_dictionaries()
 
     def histogram(
         self,
@@ -227,6 +228,33 @@ class RunRecord:
                 rows, done = tally.get(key, (0, 0))
                 tally[key] = (rows + row["count_all"], done + row["done_count"])
         return tally
+
+
+def finalise(folder: Path) -> Manifest:
+    """Turn what an interrupted run left into a finished record, marked `interrupted`; its manifest.
+
+    A run that has its tables and hashes is left alone. Raises UsageError if the run is still being
+    written, BenchError if the disk is full."""
+    record = RunRecord(folder)
+    manifest = record.manifest
+    if manifest.status == "running":
+        raise UsageError(
+            f"{folder} is still being measured by process {manifest.writer.pid}; end that first."
+        )
+    if manifest.files:
+        return manifest
+    try:
+        with exclusive(folder):
+            write_tables(folder)
+    except BlockingIOError:
+        raise UsageError(f"{folder} is being finished by its recorder; try again in a moment.") from None
+    except OSError as error:
+        raise BenchError(write_failure(folder, error)) from error
+    manifest = manifest.model_copy(
+        update={"files": manifests.hash_files(folder), "totals": record.count(None, None)}
+    )
+    manifests.write(folder, manifest)
+    return manifest
 
 
 def _compact(batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:

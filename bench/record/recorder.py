@@ -68,13 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from bench.record.finalise import write_tables
     from bench.record.recording import Recording
-    from bench.record.writing import write_failure
+    from bench.record.writing import exclusive, write_failure
 
     progress = ProgressOutput(options.progress)
     try:
-        recording = Recording(options.folder, options.origin, options.source, progress.say)
-        recording.record(stop)
-        rows = write_tables(options.folder)
+        with exclusive(options.folder):
+            recording = Recording(options.folder, options.origin, options.source, progress.say)
+            recording.record(stop)
+            rows = write_tables(options.folder)
     except OSError as error:
         progress.say_last({"error": write_failure(options.folder, error)})
         return 2

@@ -73,7 +73,7 @@ class Recording:
                 selector.register(source.descriptor, selectors.EVENT_READ, source)
             next_tick = time.monotonic() + _TICK
             stop_by = None
-            while self._disk.error is None and len(selector.get_map()) > 1:
+            while len(selector.get_map()) > 1:
                 ready = selector.select(0.0 if stop_by else max(0.0, next_tick - time.monotonic()))
                 if stop_by and (time.monotonic() > stop_by or not any(key.data for key, _ in ready)):
                     break
@@ -85,13 +85,11 @@ class Recording:
                     elif not self._read(key.data, portion):
                         selector.unregister(key.fd)
                         os.close(key.fd)
-                self._disk.put(portion)
+                self._disk.append(portion)
                 if time.monotonic() >= next_tick:
                     self._say(self._live.line(self._now()))
                     next_tick = max(next_tick + _TICK, time.monotonic())
         self._disk.close()
-        if self._disk.error is not None:
-            raise self._disk.error
 
     def outcome(self) -> dict[str, object]:
         """What the sources said when they ended, and which did not."""

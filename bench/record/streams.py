@@ -37,10 +37,10 @@ class AppendFile:
         self._dirty = True
 
     def sync(self) -> None:
-        """Have the disk hold what was appended."""
+        """Have the disk hold what was appended. May run in another thread than `append`."""
         if self._dirty:
-            os.fsync(self._file.fileno())
             self._dirty = False
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Sync and close. Raises OSError if the disk refuses."""

@@ -1,0 +1,239 @@
+"""Reading a run: from its rows, from its histograms, finished or not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from manifests import example
+from recorder_process import payload, random_rows
+
+from bench.errors import UsageError
+from bench.record import folder as folders
+from bench.record import manifest as manifests
+from bench.record.disk import Disk, Portion
+from bench.record.finalise import write_tables
+from bench.record.manifest import Manifest, Phase
+from bench.record.reader import RunRecord, finalise
+from bench.record.tables import metrics_batch, rows_from_frame
+from bench.record.vocabulary import ERRORS, OPERATIONS, PHASES
+from bench.record.writer import this_process
+from bench.record.writing import exclusive
+from bench.stats.histogram import Histogram
+
+ROWS = random_rows(20_000)
+
+
+@pytest.fixture(scope="module", params=["streams", "tables"])
+def record(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
+    folder = tmp_path_factory.mktemp("run")
+    write_streams(folder)
+    if request.param == "tables":
+        write_tables(folder)
+    return RunRecord(folder)
+
+
+def write_streams(folder: Path) -> None:
+    disk = Disk(folder)
+    for start in range(0, len(ROWS["due"]), 3000):
+        part = {name: column[start : start + 3000] for name, column in ROWS.items()}
+        disk.append(Portion(rows=[rows_from_frame(payload(part))]))
+    disk.append(Portion(metrics=[metrics_batch([[1.0, "process", "kato", "rss_bytes", 5.0]])]))
+    disk.append(Portion(events=[b'{"t":1.0,"kind":"phase"}\n']))
+    disk.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "end"),
+    [
+        ("response", "due", "done"),
+        ("service", "sent", "done"),
+        ("wait", "picked", "sent"),
+        ("lag", "due", "picked"),
+    ],
+)
+@pytest.mark.parametrize("outcome", ["ok", "error", None])
+def test_histograms_equal_the_rows(
+    record: RunRecord, kind: str, start: str, end: str, outcome: str | None
+) -> None:
+    mine = (ROWS["operation"] == OPERATIONS.index("predict")) & (ROWS["phase"] == PHASES.index("measure"))
+    if outcome:
+        mine &= (ROWS["error"] == 0) == (outcome == "ok")
+    seconds = ROWS[end] - ROWS[start]
+    mine &= ~np.isnan(seconds)
+    expected = Histogram.from_values(seconds[mine])
+    found = record.histogram("predict", "measure", kind, outcome)
+    assert found.count > 0
+    assert found.buckets.tolist() == expected.buckets.tolist()
+    assert found.counts.tolist() == expected.counts.tolist()
+
+    per_second = record.per_second("predict", "measure", kind, outcome)
+    due = np.floor(ROWS["due"][mine]).astype(int)
+    assert {second: part.count for second, part in per_second} == Counter(due.tolist())
+    assert [second for second, _ in per_second] == sorted(set(due.tolist()))
+    assert Histogram.merged(part for _, part in per_second).counts.tolist() == found.counts.tolist()
+
+
+def test_counts_equal_the_rows(record: RunRecord) -> None:
+    mine = (ROWS["operation"] == OPERATIONS.index("observe")) & (ROWS["phase"] == PHASES.index("measure"))
+    totals = record.count("observe", "measure")
+    by_error = Counter(ERRORS[code] for code in ROWS["error"][mine] if code)
+    assert totals.requests == mine.sum()
+    assert totals.answered == (~np.isnan(ROWS["done"][mine])).sum()
+    assert totals.by_error == by_error
+    assert totals.errors == by_error.total()
+    assert (totals.dropped, totals.unanswered) == (by_error["dropped"], by_error["unanswered"])
+    assert record.count(None, None).requests == len(ROWS["due"])
+    assert record.operations() == ["observe", "predict"]
+
+
+def test_completions_count_answers_by_when_they_came(record: RunRecord) -> None:
+    width, answers = record.completions(5.0, 15.5)
+    good = (ROWS["error"] == 0) & (ROWS["done"] >= 5.0) & (ROWS["done"] < 15.5)
+    assert width == 1.05
+    for name, counts in answers.items():
+        mine = good & (ROWS["operation"] == OPERATIONS.index(name))
+        assert len(counts) == 10
+        assert counts.sum() == mine.sum()
+        assert counts[0] == (mine & (ROWS["done"] < 6.05)).sum()
+
+
+def test_projection_reads_the_columns_that_are_asked_for(record: RunRecord) -> None:
+    table = record.requests(["error", "due"])
+    assert table.column_names == ["due", "error"]
+    assert table["due"].to_pylist() == ROWS["due"].tolist()
+    assert record.requests()["done"].null_count == np.isnan(ROWS["done"]).sum()
+
+
+def test_metrics_and_events(record: RunRecord) -> None:
+    assert {name: values.tolist() for name, (_, values) in record.metrics().items()} == {
+        ("process", "kato", "rss_bytes"): [5.0]
+    }
+    assert record.events() == [{"t": 1.0, "kind": "phase"}]
+
+
+def run_folder(tmp_path: Path, **changes: object) -> tuple[Path, Manifest]:
+    folder = folders.create("chat", tmp_path)
+    manifest = example(run=folder.name, **changes)
+    manifests.write(folder, manifest)
+    return folder, manifest
+
+
+def test_an_event_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text('{"t":1}\n{"t":')
+    assert RunRecord(tmp_path).events() == [{"t": 1}]
+
+
+def test_nothing_was_recorded_yet(tmp_path: Path) -> None:
+    folder, _ = run_folder(tmp_path)
+    record = RunRecord(folder)
+    assert record.requests().num_rows == 0
+    assert record.histogram().count == 0
+    assert record.per_second() == []
+    assert record.metrics() == {}
+    assert record.events() == []
+    assert record.operations() == []
+    assert record.count().requests == 0
+    assert record.phase("measure") is None
+    assert record.completions(0.0, 2.0) == (1.0, {})
+
+
+def test_the_phase_of_a_killed_run_comes_from_its_rows(tmp_path: Path) -> None:
+    folder, _ = run_folder(tmp_path, phases=[Phase(name="measure", start=5.25)])
+    write_streams(folder)
+    record = RunRecord(folder)
+    assert record.phase("measure") == Phase(name="measure", start=5.25, end=20.0)
+    assert record.phase("warmup") == Phase(name="warmup", start=0.0, end=5.0)
+    assert record.phase("preload") is None
+
+
+def test_running_while_its_writer_is_there(tmp_path: Path) -> None:
+    folder, _ = run_folder(tmp_path, writer=this_process())
+    assert RunRecord(folder).manifest.status == "running"
+    with pytest.raises(UsageError, match=r"still being measured by process \d+"):
+        finalise(folder)
+
+
+def test_interrupted_when_its_writer_was_killed(tmp_path: Path) -> None:
+    program = (
+        "from bench.record.writer import this_process; print(this_process().model_dump_json(), flush=True);"
+        "input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        writer = type(this_process()).model_validate_json(process.stdout.readline())
+        folder, _ = run_folder(tmp_path, writer=writer)
+        write_streams(folder)
+        assert RunRecord(folder).manifest.status == "running"
+        process.kill()
+        deadline = time.monotonic() + 10
+        # Nobody has waited for the process: its zombie is not a writer.
+        while RunRecord(folder).manifest.status == "running":
+            assert time.monotonic() < deadline
+    manifest = RunRecord(folder).manifest
+    assert manifest.status == "interrupted"
+    assert manifest.reason == "the process that measured ended without finishing the run"
+
+    with exclusive(folder), pytest.raises(UsageError, match="being finished by its recorder"):
+        finalise(folder)
+    finished = finalise(folder)
+    assert finished == RunRecord(folder).manifest == finalise(folder)
+    assert finished.status == "interrupted"
+    assert set(finished.files) == set(manifests.RECORD_FILES)
+    assert finished.totals.requests == len(ROWS["due"])
+    assert RunRecord(folder).verify() == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"boot": "another"}, {"started": -1.0}, {"pid": 2**22 + 1}], ids=lambda change: str(change)
+)
+def test_a_writer_that_is_not_this_one(tmp_path: Path, change: dict[str, object]) -> None:
+    folder, _ = run_folder(tmp_path, writer=this_process().model_copy(update=change))
+    assert RunRecord(folder).manifest.status == "interrupted"
+
+
+def test_a_writer_on_another_host_is_judged_by_the_age_of_its_files(tmp_path: Path) -> None:
+    import os
+
+    folder, _ = run_folder(tmp_path, writer=this_process().model_copy(update={"host": "elsewhere"}))
+    assert RunRecord(folder).manifest.status == "running"
+    for path in (folder, *folder.iterdir()):
+        os.utime(path, (time.time() - 120,) * 2)
+    assert RunRecord(folder).manifest.status == "interrupted"
+
+
+def test_verify_finds_a_changed_byte(tmp_path: Path) -> None:
+    folder, manifest = run_folder(tmp_path, status="finished")
+    assert "no hashes" in RunRecord(folder).verify()[0]
+    write_streams(folder)
+    write_tables(folder)
+    manifests.write(folder, manifest.model_copy(update={"files": manifests.hash_files(folder)}))
+    assert RunRecord(folder).verify() == []
+
+    table = folder / "requests.parquet"
+    content = bytearray(table.read_bytes())
+    content[len(content) // 2] ^= 1
+    table.write_bytes(content)
+    (folder / "events.jsonl").unlink()
+    assert RunRecord(folder).verify() == [
+        f"{table} has changed since the run: its SHA-256 differs.",
+        f"{folder / 'events.jsonl'} is missing.",
+    ]
+
+    table.write_bytes(content[:100])
+    with pytest.raises(UsageError, match=r"requests\.parquet is damaged"):
+        RunRecord(folder).requests()
+
+
+def test_created_is_read_as_utc(tmp_path: Path) -> None:
+    folder, _ = run_folder(tmp_path, created=datetime(2026, 11, 24, 7, 5, 12, tzinfo=UTC))
+    assert '"created": "2026-11-24T07:05:12Z"' in (folder / "run.json").read_text()
+    assert RunRecord(folder).manifest.created == datetime(2026, 11, 24, 7, 5, 12, tzinfo=UTC)
