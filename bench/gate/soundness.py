@@ -71,6 +71,11 @@ class Soundness:
     reasons: tuple[Reason, ...]
     unknown: tuple[Reason, ...]
 
+    @property
+    def overloaded(self) -> bool:
+        """The target was; times are lower bounds."""
+        return any(reason.code == "overloaded" for reason in self.reasons)
+
 
 def judge(run: Measurements) -> Soundness:
     """Apply every criterion. What is unknown neither excuses nor condemns a run; it is named."""

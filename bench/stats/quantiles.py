@@ -92,13 +92,13 @@ def mean_of_values(times: ArrayLike, values: ArrayLike) -> Estimate:
     return _of_values(times, values, lambda part: float(part.mean()), 1, lambda n: SECTIONS)
 
 
-def rate(counts: Sequence[int]) -> Estimate:
-    """Events per second from the count of every second of the window, seconds without any included."""
-    n = int(sum(counts))
-    if not counts:
+def rate(counts: ArrayLike, width: float = 1.0) -> Estimate:
+    """Events per second from the counts of successive bins of `width` seconds, empty bins included."""
+    bins = np.asarray(counts, dtype=np.float64)
+    if not bins.size:
         return Estimate(None, None, None, 0)
-    parts = np.array_split(np.asarray(counts, dtype=np.float64), min(SECTIONS, len(counts)))
-    return _interval(n / len(counts), [float(part.mean()) for part in parts], n)
+    parts = np.array_split(bins / width, min(SECTIONS, bins.size))
+    return _interval(float(bins.mean()) / width, [float(part.mean()) for part in parts], int(bins.sum()))
 
 
 def _sections_for(q: float) -> Callable[[int], int]:

@@ -94,6 +94,7 @@ def test_what_makes_a_run_unsound(code: str, inside: dict[str, Any], outside: di
 def test_what_qualifies_a_run(code: str, inside: dict[str, Any], outside: dict[str, Any]) -> None:
     assert codes(**inside) == ("sound", [])
     assert codes(**outside) == ("qualified", [code])
+    assert judge(replace(GOOD, **outside)).overloaded == (code == "overloaded")
 
 
 def test_an_uncertain_drift_is_said_and_does_not_qualify() -> None:

@@ -12,7 +12,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import UsageError
@@ -145,6 +145,7 @@ def test_a_conversation_has_the_shape_of_its_pattern(prose: Corpus) -> None:
         assert talk != pattern
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300), st.booleans())
 def test_no_text_yields_a_forbidden_token(text: str, as_list: bool) -> None:
     from tempfile import TemporaryDirectory

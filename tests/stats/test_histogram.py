@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.stats.histogram import (
@@ -29,12 +29,14 @@ def same_counts(one: Histogram, other: Histogram) -> bool:
     return np.array_equal(one.buckets, other.buckets) and np.array_equal(one.counts, other.counts)
 
 
+@settings(deadline=None)
 @given(samples, quantiles)
 def test_every_quantile_is_within_the_relative_error(values: list[float], q: float) -> None:
     exact = float(np.quantile(values, q, method="inverted_cdf"))
     assert Histogram.from_values(values).quantile(q) == pytest.approx(exact, rel=RELATIVE_ERROR * (1 + 1e-9))
 
 
+@settings(deadline=None)
 @given(samples, quantiles)
 def test_counts_alone_carry_every_quantile(values: list[float], q: float) -> None:
     full = Histogram.from_values(values)
@@ -44,6 +46,7 @@ def test_counts_alone_carry_every_quantile(values: list[float], q: float) -> Non
     assert stored.mean == pytest.approx(np.mean(values), rel=RELATIVE_ERROR * (1 + 1e-9))
 
 
+@settings(deadline=None)
 @given(st.lists(samples, min_size=1, max_size=5))
 def test_merging_equals_counting_everything_at_once(groups: list[list[float]]) -> None:
     whole = Histogram.from_values([value for group in groups for value in group])
@@ -57,6 +60,7 @@ def test_merging_equals_counting_everything_at_once(groups: list[list[float]]) -
     assert same_counts(backwards, whole)
 
 
+@settings(deadline=None)
 @given(seconds)
 def test_a_bucket_stands_for_its_values(value: float) -> None:
     assert value_of(bucket_of(value))[0] == pytest.approx(value, rel=RELATIVE_ERROR * (1 + 1e-9))

@@ -142,6 +142,7 @@ def test_rate_counts_empty_seconds() -> None:
     assert estimate.high is not None
     assert estimate.low < 10 < estimate.high
     assert rate([5]) == Estimate(5.0, None, None, 5)
+    assert rate(np.array([5, 5]), width=0.5) == Estimate(10.0, 10.0, 10.0, 10)
 
 
 @pytest.mark.parametrize(("freedom", "expected"), [(1, 12.7062), (9, 2.2622), (19, 2.0930)])
