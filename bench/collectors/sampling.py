@@ -45,8 +45,9 @@ class Sampler:
         self.collector = collector
         self.rows = 0
         self._origin = origin
+        # The first sample waits for a slot of the run's interval only, however rare the others are.
+        self._first = next_slot(time.monotonic(), origin + offset, interval)
         self._interval = max(interval, collector.min_interval)
-        self._offset = offset
         self._stop = stop
         self._emit = emit
         self._failures = 0
@@ -61,10 +62,9 @@ class Sampler:
         self._thread.join(timeout)
 
     def _run(self) -> None:
-        first = self._origin + self._offset
         earliest = time.monotonic()
         while True:
-            due = next_slot(earliest, first, self._interval)
+            due = next_slot(earliest, self._first, self._interval)
             if self._stop.wait(max(0.0, due - time.monotonic())):
                 break
             pause = self._sample_once()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import httpx
@@ -25,6 +25,9 @@ _MOST_POLLS = 4
 _SEEN_SECONDS = 60.0
 
 _JSON = dict[str, Any]
+
+#: (metric, worker) -> value: several polls of a sample may meet the same worker.
+_Found = dict[tuple[str, str], float]
 
 
 class KatoCollector:
@@ -74,19 +77,19 @@ class KatoCollector:
         )
 
     def sample(self) -> list[Row]:
-        rows: list[Row] = []
+        found: _Found = {}
         slowest = 0.0
         for poll in range(self._polls):
             begin = time.monotonic()
             # The first poll leaves its connection open for /metrics, which does not say who answers.
-            worker = self._health(rows, keep=poll == 0)
+            worker = self._health(found, keep=poll == 0)
             slowest = max(slowest, time.monotonic() - begin)
             if poll == 0 and worker is not None:
-                self._worker_metrics(rows, worker)
+                self._worker_metrics(found, worker)
         now = time.monotonic()
         self._seen = {worker: seen for worker, seen in self._seen.items() if now - seen <= _SEEN_SECONDS}
         return [
-            *rows,
+            *((metric, instance, value) for (metric, instance), value in found.items()),
             ("health_seconds", WHOLE, round(slowest, 5)),
             ("health_polls_total", WHOLE, float(self._polled)),
             ("workers_seen", WHOLE, float(len(self._seen))),
@@ -96,7 +99,7 @@ class KatoCollector:
     def close(self) -> None:
         self._client.close()
 
-    def _health(self, rows: list[Row], *, keep: bool) -> str | None:
+    def _health(self, found: _Found, *, keep: bool) -> str | None:
         """Poll once; the worker that answered, or None. Raises if nothing listens."""
         answer = self._get("/health", keep=keep)
         self._polled += 1
@@ -110,15 +113,15 @@ class KatoCollector:
         if worker not in self._seen:
             self._note("worker_seen", source=self.source, worker=worker)
         self._seen[worker] = time.monotonic()
-        rows.extend(_health_rows(worker, answer))
+        found.update(_health_values(worker, answer))
         return worker
 
-    def _worker_metrics(self, rows: list[Row], worker: str) -> None:
+    def _worker_metrics(self, found: _Found, worker: str) -> None:
         answer = self._get("/metrics", keep=False)
         if isinstance(answer, str):
             self._fail(answer)
         else:
-            rows.extend(_metrics_rows(worker, answer))
+            found.update(_metrics_values(worker, answer))
 
     def _fail(self, reason: str) -> None:
         """Count a failure; an event only where a spell of failures begins."""
@@ -141,16 +144,15 @@ class KatoCollector:
         return body if isinstance(body, dict) else "invalid"
 
 
-def _health_rows(worker: str, health: _JSON) -> Iterator[Row]:
-    yield "healthy", worker, float(health.get("status") == "healthy")
-    yield from _numbers(worker, {"uptime_seconds": health.get("uptime_seconds")})
-    yield from _numbers(worker, {"active_sessions": health.get("active_sessions")})
+def _health_values(worker: str, health: _JSON) -> _Found:
+    values = {name: health.get(name) for name in ("uptime_seconds", "active_sessions")}
+    return _numbers(worker, {"healthy": float(health.get("status") == "healthy"), **values})
 
 
-def _metrics_rows(worker: str, metrics: _JSON) -> Iterator[Row]:
+def _metrics_values(worker: str, metrics: _JSON) -> _Found:
     performance, rates = metrics.get("performance") or {}, metrics.get("rates") or {}
     processors = metrics.get("processor_manager") or {}
-    yield from _numbers(
+    return _numbers(
         worker,
         {
             "requests_total": performance.get("total_requests"),
@@ -161,10 +163,11 @@ def _metrics_rows(worker: str, metrics: _JSON) -> Iterator[Row]:
     )
 
 
-def _numbers(worker: str, values: Mapping[str, object]) -> Iterator[Row]:
-    for metric, value in values.items():
-        if isinstance(value, int | float):
-            yield metric, worker, float(value)
+def _numbers(worker: str, values: Mapping[str, object]) -> _Found:
+    """The values that are numbers: KATO leaves some fields null."""
+    return {
+        (metric, worker): float(value) for metric, value in values.items() if isinstance(value, int | float)
+    }
 
 
 COLLECTOR: type[Collector] = KatoCollector

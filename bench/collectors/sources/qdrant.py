@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self
 from urllib.parse import quote
@@ -72,11 +71,13 @@ class QdrantCollector:
 
     def sample(self) -> list[Row]:
         answer = self._client.get("/metrics").raise_for_status()
-        sums: Counter[str] = Counter()
+        # A counter that Qdrant has not begun to count is left out of its answer.
+        sums = {metric: 0.0 for metric, kind in _METRICS.values() if kind.kind == "counter"}
         for name, _, value in prometheus.samples(answer.text):
             if name in _METRICS:
-                sums[_METRICS[name][0]] += value  # type: ignore[assignment]
-        rows = [(metric, WHOLE, float(value)) for metric, value in sums.items()]
+                metric = _METRICS[name][0]
+                sums[metric] = sums.get(metric, 0.0) + value
+        rows = [(metric, WHOLE, value) for metric, value in sums.items()]
         for name in self._next(self._names()):
             if (info := self._describe(name)) is not None:
                 rows.extend(_collection_rows(name, info))

@@ -1,0 +1,126 @@
+"""Against a real Valkey."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from conftest import Valkey
+
+from bench.collectors.base import WHOLE, Collector, Context, Row
+from bench.collectors.sources.redis import GLOBAL_STREAM, RedisCollector
+from bench.targets.base import PartFacts, TargetFacts
+
+Table = Callable[[Collector, list[Row]], dict[tuple[str, str], float]]
+
+
+def make(address: str, notes: list[tuple[str, dict[str, Any]]] | None = None) -> RedisCollector:
+    facts = TargetFacts("embedded", "http://127.0.0.1:1", parts=(PartFacts("redis", address=address),))
+    kept = notes if notes is not None else []
+    collector = RedisCollector.create(Context(facts, {}, lambda kind, **more: kept.append((kind, more))))
+    assert collector is not None
+    return collector
+
+
+def test_no_redis_no_collector() -> None:
+    assert RedisCollector.create(Context(TargetFacts("url", "http://127.0.0.1:1"))) is None
+
+
+@pytest.mark.parametrize("form", ["{}", "redis://{}/0"])
+def test_discovers_engine_and_live_knobs(valkey: Valkey, form: str) -> None:
+    valkey.client.config_set("maxmemory", "64mb")
+    valkey.client.config_set("maxmemory-policy", "allkeys-lru")
+    found = make(form.format(valkey.address)).discover()
+
+    assert found.part is not None
+    assert found.part.engine == "Valkey"
+    assert found.part.version is not None
+    assert found.part.version.startswith("9.")
+    assert found.knobs["redis.maxmemory"] == 64 << 20
+    assert found.knobs["redis.maxmemory-policy"] == "allkeys-lru"
+    assert found.knobs["redis.appendonly"] == "no"
+    assert found.knobs["redis.save"] == ""
+
+
+def test_a_server_that_forbids_config_still_tells_some(valkey: Valkey) -> None:
+    valkey.client.execute_command("ACL", "SETUSER", "default", "-config")
+    found = make(valkey.address).discover()
+
+    assert found.knobs == {
+        "redis.maxmemory": 0,
+        "redis.maxmemory-policy": "noeviction",
+        "redis.appendonly": "no",
+    }
+
+
+def test_counts_what_clients_do(valkey: Valkey, table: Table) -> None:
+    collector = make(valkey.address)
+    before = table(collector, collector.sample())
+    for number in range(20):
+        valkey.client.set(f"key{number}", "x" * 100)
+        valkey.client.xadd(GLOBAL_STREAM, {"n": number})
+    valkey.client.get("key1")
+    valkey.client.get("absent")
+    after = table(collector, collector.sample())
+
+    assert after["keys", WHOLE] == before["keys", WHOLE] + 21
+    assert after["stream_entries", GLOBAL_STREAM] == 20
+    assert after["command_calls_total", "set"] == 20
+    assert after["command_seconds_total", "xadd"] > 0
+    assert after["keyspace_hits_total", WHOLE] >= before["keyspace_hits_total", WHOLE] + 1
+    assert after["keyspace_misses_total", WHOLE] >= before["keyspace_misses_total", WHOLE] + 1
+    assert after["used_memory_bytes", WHOLE] > before["used_memory_bytes", WHOLE]
+    assert after["main_thread_cpu_user_seconds_total", WHOLE] > 0
+    assert set(before) <= set(after)
+
+
+def test_evictions_and_refused_writes(valkey: Valkey, table: Table) -> None:
+    collector = make(valkey.address)
+    limit = int(valkey.client.info("memory")["used_memory"]) + (1 << 20)
+    valkey.client.config_set("maxmemory", limit)
+    valkey.client.config_set("maxmemory-policy", "allkeys-lru")
+    for number in range(3000):
+        valkey.client.set(f"key{number}", "x" * 1000)
+    evicted = table(collector, collector.sample())
+    valkey.client.config_set("maxmemory-policy", "noeviction")
+    valkey.client.config_set("maxmemory", limit // 2)
+    with pytest.raises(redis.ResponseError, match="maxmemory"):
+        valkey.client.set("more", "x")
+    refused = table(collector, collector.sample())
+
+    assert evicted["evicted_keys_total", WHOLE] > 1000
+    assert evicted["maxmemory_bytes", WHOLE] == limit
+    assert evicted["oom_errors_total", WHOLE] == 0
+    assert refused["oom_errors_total", WHOLE] == 1
+
+
+def test_persistence_shows(valkey: Valkey, table: Table) -> None:
+    collector = make(valkey.address)
+    assert table(collector, collector.sample())["aof_enabled", WHOLE] == 0
+    valkey.client.config_set("appendonly", "yes")
+    after = table(collector, collector.sample())
+
+    assert after["aof_enabled", WHOLE] == 1
+    assert after["aof_last_write_ok", WHOLE] == 1
+    assert after["latest_fork_seconds", WHOLE] > 0
+    assert after["aof_delayed_fsyncs_total", WHOLE] == 0
+
+
+def test_a_restart_and_a_changed_policy_are_events(valkey: Valkey, tmp_path: Path) -> None:
+    notes: list[tuple[str, dict[str, Any]]] = []
+    collector = make(valkey.address, notes)
+    collector.sample()
+    valkey.client.config_set("maxmemory-policy", "volatile-lru")
+    collector.sample()
+    collector.sample()
+    valkey.stop()
+    with pytest.raises(redis.RedisError):
+        collector.sample()
+    valkey.start()
+    collector.sample()
+
+    assert [kind for kind, _ in notes] == ["config_changed", "restarted", "config_changed"]
+    assert notes[0][1] == {"knob": "redis.maxmemory-policy", "old": "noeviction", "new": "volatile-lru"}
