@@ -47,7 +47,13 @@ def create_app(settings: Settings) -> FastAPI:
             sampler.cancel()
         await pool.aclose()
 
-    app = FastAPI(title="KATO API", description=DESCRIPTION, version=VERSION, lifespan=lifespan)
+    app = FastAPI(
+        title="KATO API",
+        description=DESCRIPTION,
+        version=VERSION,
+        lifespan=lifespan,
+        strict_content_type=False,  # KATO's FastAPI reads a body without a content type as JSON
+    )
     for topic in (sessions, observations, predictions, monitoring, health):
         app.include_router(topic.router)
     app.add_middleware(KatoMiddleware)

@@ -6,7 +6,7 @@ Reference: D. Hirschberg, "A linear space algorithm for computing maximal common
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -15,6 +15,9 @@ from rapidfuzz.distance import LCSseq
 
 from bench.targets.embedded.kato.domain import Event, Pattern
 from bench.targets.embedded.kato.memory import flatten
+
+Similarity = Callable[[Sequence[str], Sequence[str]], float]
+"""From 0 to 1, of an STM's tokens and a pattern's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,9 @@ class Alignment:
 
 
 def matches(
-    state: Sequence[str], candidates: Iterable[Pattern], threshold: float, by_token: bool
+    state: Sequence[str], candidates: Iterable[Pattern], threshold: float, similarity: Similarity
 ) -> list[Match]:
     """The candidates whose similarity to the STM's tokens reaches the threshold, in the given order."""
-    similarity = token_similarity if by_token else text_similarity
     found = []
     for pattern in candidates:
         tokens = flatten(pattern.events)
@@ -71,6 +73,11 @@ def token_similarity(state: Sequence[str], tokens: Sequence[str]) -> float:
 def text_similarity(state: Sequence[str], tokens: Sequence[str]) -> float:
     """The same measure over the characters of the joined tokens."""
     return float(fuzz.ratio(" ".join(state), " ".join(tokens))) / 100
+
+
+def block_similarity(state: Sequence[str], tokens: Sequence[str]) -> float:
+    """2·M / (m + n) with M the tokens in difflib's matching blocks: KATO's measure without RapidFuzz."""
+    return SequenceMatcher(None, tokens, state, autojunk=False).ratio()
 
 
 def align(stm: Sequence[Event], match: Match) -> Alignment | None:

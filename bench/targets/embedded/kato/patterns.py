@@ -17,6 +17,10 @@ from bench.targets.embedded.kato.domain import Pattern
 from bench.targets.embedded.kato.memory import flatten
 
 _ROWS_PER_INSERT = 1000
+_CONCURRENT_INSERTS = 2
+
+
+_WaitingRow = tuple[bytes, asyncio.Future[None]]
 
 
 class PatternStoreError(Exception):
@@ -45,15 +49,15 @@ class PatternStore:
         self._headers = {"X-ClickHouse-User": user}
         if password:
             self._headers["X-ClickHouse-Key"] = password
-        self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
-        self._writer: asyncio.Task[None] | None = None
+        self._waiting: list[_WaitingRow] = []
+        self._writers: set[asyncio.Task[None]] = set()
 
     async def add(self, kb: str, pattern: Pattern) -> None:
         """Raises PatternStoreError or httpx.HTTPError if the row could not be stored."""
         stored = asyncio.get_running_loop().create_future()
         self._waiting.append((orjson.dumps(_row(kb, pattern)), stored))
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._write_waiting())
+        if len(self._writers) < _CONCURRENT_INSERTS:
+            self._writers.add(asyncio.create_task(self._write_waiting()))
         await stored
 
     async def candidates(self, kb: str, filters: Sequence[Filter] = ()) -> list[Pattern]:
@@ -72,6 +76,7 @@ class PatternStore:
         await self._post(f"ALTER TABLE {self._table} DROP PARTITION {literal(kb)}")
 
     async def _write_waiting(self) -> None:
+        writer = asyncio.current_task()
         try:
             while self._waiting:
                 batch = self._waiting[:_ROWS_PER_INSERT]
@@ -79,15 +84,12 @@ class PatternStore:
                 try:
                     await self._insert([row for row, _ in batch])
                 except (PatternStoreError, httpx.HTTPError) as error:
-                    for _, stored in batch:
-                        if not stored.done():
-                            stored.set_exception(error)
+                    _settle(batch, error)
                 else:
-                    for _, stored in batch:
-                        if not stored.done():
-                            stored.set_result(None)
+                    _settle(batch, None)
         finally:
-            self._writer = None
+            if writer is not None:
+                self._writers.discard(writer)
 
     async def _insert(self, rows: list[bytes]) -> None:
         statement = f"INSERT INTO {self._table} FORMAT JSONEachRow\n".encode()
@@ -103,6 +105,16 @@ class PatternStore:
         if response.status_code != httpx.codes.OK:
             raise PatternStoreError(response.text.strip())
         return response.content
+
+
+def _settle(batch: list[_WaitingRow], error: Exception | None) -> None:
+    for _, stored in batch:
+        if stored.done():  # its client has gone
+            continue
+        if error is None:
+            stored.set_result(None)
+        else:
+            stored.set_exception(error)
 
 
 def starts_with(symbol: str) -> Filter:

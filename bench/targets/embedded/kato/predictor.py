@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from bench.targets.embedded.kato import matching, predictions
 from bench.targets.embedded.kato.domain import Config, Event, Pattern, SymbolCounts, Totals
 from bench.targets.embedded.kato.knowledge import Knowledge
+from bench.targets.embedded.kato.matching import Similarity
 from bench.targets.embedded.kato.memory import flatten
 from bench.targets.embedded.kato.patterns import (
     Filter,
@@ -36,7 +37,7 @@ class Query:
     stm: list[Event]
     recall_threshold: float
     max_predictions: int
-    by_token: bool = True
+    similarity: Similarity
     filters: tuple[Filter, ...] | None = ()
     """None lets nothing pass."""
 
@@ -91,7 +92,7 @@ class Predictor:
         aligned = []
         for start in range(0, len(candidates), _PATTERNS_PER_TURN):
             batch = candidates[start : start + _PATTERNS_PER_TURN]
-            for match in matching.matches(state, batch, query.recall_threshold, query.by_token):
+            for match in matching.matches(state, batch, query.recall_threshold, query.similarity):
                 if alignment := matching.align(query.stm, match):
                     aligned.append((match, alignment))
             await asyncio.sleep(0)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.targets.embedded.kato import memory, naming, predictions
+from bench.targets.embedded.kato import matching, memory, naming, predictions
 from bench.targets.embedded.kato.domain import Pattern, Session
 from bench.targets.embedded.kato.knowledge import Knowledge
+from bench.targets.embedded.kato.matching import Similarity
 from bench.targets.embedded.kato.memory import flatten
 from bench.targets.embedded.kato.models import ObservationData
 from bench.targets.embedded.kato.patterns import PatternStore
@@ -101,7 +102,7 @@ class Processor:
                 stm=session.stm,
                 recall_threshold=config["recall_threshold"],
                 max_predictions=config["max_predictions"],
-                by_token=config["use_token_matching"],
+                similarity=self._similarity(config["use_token_matching"]),
                 filters=filters_of(config, flatten(session.stm)),
             )
         )
@@ -136,6 +137,11 @@ class Processor:
         await self._knowledge.forget(kb)
         await self._cache.clear()
 
+    def _similarity(self, by_token: bool) -> Similarity:
+        if not self._settings.use_fast_matching:
+            return matching.block_similarity
+        return matching.token_similarity if by_token else matching.text_similarity
+
     async def _vector_symbols(self, kb: str, session: Session, vectors: list[list[float]]) -> set[str]:
         if not vectors:
             return set()
@@ -151,7 +157,7 @@ class Processor:
                 stm=session.stm,
                 recall_threshold=settings.recall_threshold,
                 max_predictions=settings.max_predictions,
-                by_token=settings.use_token_matching,
+                similarity=self._similarity(settings.use_token_matching),
             )
         )
         session.predictions = answer.predictions

@@ -15,7 +15,7 @@ from bench.targets.embedded.kato.predictor import ChanceCache, Predictor
 from bench.targets.embedded.kato.processor import Processor
 from bench.targets.embedded.kato.sessions import SessionStore
 from bench.targets.embedded.kato.settings import Settings
-from bench.targets.embedded.kato.vectors import HnswOverride, VectorStore
+from bench.targets.embedded.kato.vectors import CollectionSettings, VectorStore
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,9 @@ class Services:
             http,
             settings.qdrant_url,
             settings.qdrant_api_key,
-            settings.distance,
-            HnswOverride(settings.hnsw_m, settings.hnsw_ef_construct),
+            CollectionSettings(
+                settings.distance, settings.quantization, settings.hnsw_m, settings.hnsw_ef_construct
+            ),
         )
         knowledge = Knowledge(redis, settings.persistence)
         cache = ChanceCache(redis)

@@ -43,10 +43,8 @@ class SessionStore:
             metadata=metadata,
             config=config,
         )
-        async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.set(_PREFIX + session.session_id, orjson.dumps(asdict(session)), ex=ttl)
-            pipe.sadd(_INDEX, session.session_id)
-            await pipe.execute()
+        await self._redis.set(_PREFIX + session.session_id, orjson.dumps(asdict(session)), ex=ttl)
+        await self._redis.sadd(_INDEX, session.session_id)
         return session
 
     async def load(self, session_id: str) -> Session | None:

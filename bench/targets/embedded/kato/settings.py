@@ -13,6 +13,7 @@ T = TypeVar("T")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 STM_MODES = ("CLEAR", "ROLLING")
 DISTANCES = {"euclidean": "Euclid", "cosine": "Cosine", "dot": "Dot", "manhattan": "Manhattan"}
+QUANTIZATIONS = ("scalar", "product", "binary")
 RANKINGS = (
     "potential",
     "evidence",
@@ -42,7 +43,7 @@ class SettingsError(UsageError):
 
 @dataclass(frozen=True)
 class Settings:
-    """What one worker runs with; `load` documents nothing that the field names do not say."""
+    """What one worker runs with. The `reported_*` values are only repeated in `GET /concurrency`."""
 
     redis_url: str
     clickhouse_url: str
@@ -52,6 +53,7 @@ class Settings:
     qdrant_url: str
     qdrant_api_key: str
     distance: str
+    quantization: str | None
     service_name: str
     log_level: str
     session_ttl: int
@@ -64,6 +66,7 @@ class Settings:
     persistence: int
     sort_symbols: bool
     use_token_matching: bool
+    use_fast_matching: bool
     rank_sort_algo: str
     metrics_cache_ttl: float
     session_count_cache_ttl: float
@@ -83,6 +86,7 @@ class Settings:
 def load(env: Mapping[str, str]) -> Settings:
     """Reads the settings. Raises SettingsError for the first value that is malformed or out of range."""
     read = _Reader(env)
+    quantization = read.choice("KATO_QUANTIZATION_TYPE", "scalar", QUANTIZATIONS)
     return Settings(
         redis_url=read.text("REDIS_URL", None),
         clickhouse_url=_url(
@@ -100,6 +104,7 @@ def load(env: Mapping[str, str]) -> Settings:
         ),
         qdrant_api_key=read.text("QDRANT_API_KEY", ""),
         distance=DISTANCES[read.choice("KATO_SIMILARITY_METRIC", "euclidean", tuple(DISTANCES))],
+        quantization=quantization if read.flag("KATO_QUANTIZATION_ENABLED", False) else None,
         service_name=read.text("SERVICE_NAME", "kato"),
         log_level=read.choice("LOG_LEVEL", "INFO", LOG_LEVELS),
         session_ttl=read.integer("SESSION_TTL", 3600, 60, 86400),
@@ -112,6 +117,7 @@ def load(env: Mapping[str, str]) -> Settings:
         persistence=read.integer("PERSISTENCE", 5, 1, 100),
         sort_symbols=read.flag("SORT_SYMBOLS", True),
         use_token_matching=read.flag("USE_TOKEN_MATCHING", True),
+        use_fast_matching=read.flag("KATO_USE_FAST_MATCHING", True),
         rank_sort_algo=read.choice("RANK_SORT_ALGO", "potential", RANKINGS),
         metrics_cache_ttl=read.number("METRICS_CACHE_TTL_SECONDS", 5.0, 0.0, None),
         session_count_cache_ttl=read.number("SESSION_COUNT_CACHE_TTL_SECONDS", 5.0, 0.0, None),
@@ -119,8 +125,8 @@ def load(env: Mapping[str, str]) -> Settings:
         reported_limit_concurrency=read.integer("UVICORN_LIMIT_CONCURRENCY", 100, 1, None),
         reported_backlog=read.integer("UVICORN_BACKLOG", 2048, 1, None),
         reported_max_requests=read.optional_integer("UVICORN_LIMIT_MAX_REQUESTS", 1),
-        stream_maxlen=read.optional_integer("KATO_BENCH_STREAM_MAXLEN", 1),
-        prediction_ttl=read.optional_integer("KATO_BENCH_PREDICTION_TTL", 1),
+        stream_maxlen=read.bound("KATO_BENCH_STREAM_MAXLEN"),
+        prediction_ttl=read.bound("KATO_BENCH_PREDICTION_TTL"),
         hnsw_m=read.optional_integer("KATO_BENCH_HNSW_M", 0),
         hnsw_ef_construct=read.optional_integer("KATO_BENCH_HNSW_EF_CONSTRUCT", 4),
     )
@@ -170,6 +176,10 @@ class _Reader:
 
     def optional_integer(self, name: str, low: int) -> int | None:
         return self.integer(name, low, low, None) if self._env.get(name) else None
+
+    def bound(self, name: str) -> int | None:
+        """A limit where unset and zero both mean that there is none."""
+        return self.integer(name, 0, 0, None) or None
 
     def _parse(self, name: str, default: str, kind: Callable[[str], T], wanted: str) -> T:
         value = self.text(name, default)

@@ -31,16 +31,35 @@ _COLLECTION: dict[str, Any] = {
 }
 
 
+_QUANTIZATION: dict[str, Any] = {
+    "scalar": {"scalar": {"type": "int8", "quantile": 0.99, "always_ram": True}},
+    "product": {"product": {"compression": "x16"}},
+    "binary": {"binary": {}},
+}
+
+
 @dataclass(frozen=True)
-class HnswOverride:
-    """Patched onto each collection right after its creation; None leaves KATO's value."""
+class CollectionSettings:
+    """What an operator may choose for new collections; everything else is KATO's.
 
-    m: int | None
-    ef_construct: int | None
+    KATO cannot choose its HNSW graph: `hnsw_m` and `hnsw_ef_construct`, unless None, are patched onto each
+    collection right after its creation."""
 
-    def patch(self) -> dict[str, int]:
-        wanted = {"m": self.m, "ef_construct": self.ef_construct}
-        return {key: value for key, value in wanted.items() if value is not None}
+    distance: str
+    quantization: str | None
+    hnsw_m: int | None
+    hnsw_ef_construct: int | None
+
+    def creation(self, dimension: int) -> dict[str, Any]:
+        settings = {"vectors": {"size": dimension, "distance": self.distance}, **_COLLECTION}
+        if self.quantization is not None:
+            settings["quantization_config"] = _QUANTIZATION[self.quantization]
+        return settings
+
+    def patch(self) -> dict[str, Any]:
+        wanted = {"m": self.hnsw_m, "ef_construct": self.hnsw_ef_construct}
+        chosen = {key: value for key, value in wanted.items() if value is not None}
+        return {"hnsw_config": chosen} if chosen else {}
 
 
 class VectorStore:
@@ -49,16 +68,13 @@ class VectorStore:
     As with KATO, a vector that Qdrant refuses (another dimension, server away) is logged and lost, and
     nobody is told."""
 
-    def __init__(
-        self, http: httpx.AsyncClient, url: str, api_key: str, distance: str, override: HnswOverride
-    ) -> None:
+    def __init__(self, http: httpx.AsyncClient, url: str, api_key: str, settings: CollectionSettings) -> None:
         self._http = http
         self._url = url
         self._headers = {"Content-Type": "application/json"}
         if api_key:
             self._headers["api-key"] = api_key
-        self._distance = distance
-        self._override = override
+        self._settings = settings
         self._created: set[str] = set()
 
     async def neighbours(self, kb: str, vector: list[float]) -> list[str]:
@@ -92,11 +108,10 @@ class VectorStore:
     async def _ensure_collection(self, kb: str, dimension: int) -> None:
         if kb in self._created:
             return
-        settings = {"vectors": {"size": dimension, "distance": self._distance}, **_COLLECTION}
-        created = await self._send("PUT", _path(kb), settings)
+        created = await self._send("PUT", _path(kb), self._settings.creation(dimension))
         if created.status_code == httpx.codes.OK:
-            if change := self._override.patch():
-                (await self._send("PATCH", _path(kb), {"hnsw_config": change})).raise_for_status()
+            if change := self._settings.patch():
+                (await self._send("PATCH", _path(kb), change)).raise_for_status()
         elif not await self._exists(kb):  # another worker's, or an earlier run's, will do
             created.raise_for_status()
         self._created.add(kb)
