@@ -1,0 +1,306 @@
+"""The index: when it is built, what it finds, and what happens to writes meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Front, clustered, nearest, wait_until
+from qdrant_client import models
+
+DIMENSION = 32
+COUNT = 3000
+
+# Thresholds in KB, so low that a few thousand small vectors are searched through the graph.
+SMALL = models.HnswConfigDiff(m=4, ef_construct=16, full_scan_threshold=10)
+
+
+def fill(front: Front, name: str, vectors: np.ndarray, first: int = 0, **payload: Any) -> None:
+    for start in range(0, len(vectors), 500):
+        part = vectors[start : start + 500]
+        ids = list(range(first + start, first + start + len(part)))
+        front.client.upsert(name, models.Batch(ids=ids, vectors=part.tolist(), payloads=[payload] * len(ids)))
+
+
+def build(front: Front, name: str, vectors: np.ndarray, **settings: Any) -> dict[str, Any]:
+    settings = {
+        "hnsw_config": SMALL,
+        "optimizers_config": models.OptimizersConfigDiff(indexing_threshold=100),
+    } | settings
+    front.client.create_collection(
+        name, models.VectorParams(size=vectors.shape[1], distance=models.Distance.EUCLID), **settings
+    )
+    fill(front, name, vectors)
+    return front.wait_status(name, "green")
+
+
+def recall(front: Front, name: str, vectors: np.ndarray, queries: np.ndarray, **params: Any) -> float:
+    """The share of the true ten nearest that a search finds."""
+    search = models.SearchParams(**params) if params else None
+    hits = 0
+    for query in queries:
+        points = front.client.query_points(name, query=query.tolist(), limit=10, search_params=search).points
+        hits += len({p.id for p in points} & set(nearest(vectors, query, 10)))
+    return hits / (10 * len(queries))
+
+
+@pytest.fixture(scope="module")
+def vectors() -> np.ndarray:
+    return clustered(COUNT, DIMENSION)
+
+
+@pytest.fixture(scope="module")
+def queries() -> np.ndarray:
+    return clustered(40, DIMENSION, seed=1)
+
+
+@pytest.fixture(scope="module")
+def indexed(front: Front, vectors: np.ndarray) -> str:
+    info = build(front, "vectors_indexed", vectors)
+    assert info["indexed_vectors_count"] == info["points_count"] == COUNT
+    return "vectors_indexed"
+
+
+def test_below_the_threshold_there_is_no_index(front: Front, name: str, vectors: np.ndarray) -> None:
+    info = build(front, name, vectors[:700])  # 87.5 KB of 100
+    assert (info["points_count"], info["indexed_vectors_count"]) == (700, 0)
+    assert info["segments_count"] == 1
+
+
+def test_exact_search_is_exact(front: Front, indexed: str, vectors: np.ndarray, queries: np.ndarray) -> None:
+    assert recall(front, indexed, vectors, queries, exact=True) == 1.0
+
+
+def test_ef_acts_and_its_default_is_ef_construct(
+    front: Front, indexed: str, vectors: np.ndarray, queries: np.ndarray
+) -> None:
+    found = {ef: recall(front, indexed, vectors, queries, hnsw_ef=ef) for ef in (10, 16, 256)}
+    assert found[10] < found[256]
+    assert found[16] < found[256]
+    assert found[256] > 0.95
+    assert recall(front, indexed, vectors, queries) == found[16]
+
+
+def test_a_good_index_finds_nearly_everything(
+    front: Front, name: str, vectors: np.ndarray, queries: np.ndarray
+) -> None:
+    build(
+        front,
+        name,
+        vectors,
+        hnsw_config=models.HnswConfigDiff(m=16, ef_construct=100, full_scan_threshold=10),
+    )
+    assert recall(front, name, vectors, queries, hnsw_ef=128) > 0.98
+
+
+def test_a_set_below_the_full_scan_threshold_is_scanned(
+    front: Front, name: str, vectors: np.ndarray, queries: np.ndarray
+) -> None:
+    settings = SMALL.model_copy(update={"full_scan_threshold": 10_000})
+    build(front, name, vectors, hnsw_config=settings)
+    assert recall(front, name, vectors, queries, hnsw_ef=10) == 1.0
+
+
+def test_patching_the_graph_builds_a_new_one(
+    front: Front, name: str, vectors: np.ndarray, queries: np.ndarray
+) -> None:
+    build(front, name, vectors)
+    before = recall(front, name, vectors, queries)
+    front.client.update_collection(name, hnsw_config=models.HnswConfigDiff(m=24, ef_construct=200))
+    assert front.info(name)["status"] in ("yellow", "grey")
+    info = front.wait_status(name, "green")
+    assert (info["config"]["hnsw_config"]["m"], info["config"]["hnsw_config"]["ef_construct"]) == (24, 200)
+    assert info["config"]["hnsw_config"]["full_scan_threshold"] == 10
+    assert info["indexed_vectors_count"] == COUNT
+    assert recall(front, name, vectors, queries) > max(before, 0.98)
+
+
+def test_patching_the_threshold_starts_the_build_that_is_now_due(
+    front: Front, name: str, vectors: np.ndarray
+) -> None:
+    off = models.OptimizersConfigDiff(indexing_threshold=0)
+    assert build(front, name, vectors, optimizers_config=off)["indexed_vectors_count"] == 0
+    front.client.update_collection(name, optimizers_config=models.OptimizersConfigDiff(indexing_threshold=50))
+    info = front.wait_status(name, "green")
+    assert info["indexed_vectors_count"] == COUNT
+    assert info["config"]["optimizer_config"]["indexing_threshold"] == 50
+
+
+def test_a_patch_of_an_empty_collection_holds_at_once(front: Front, name: str, vectors: np.ndarray) -> None:
+    build(front, name, vectors[:0])
+    front.client.update_collection(name, hnsw_config=models.HnswConfigDiff(m=8))
+    info = front.info(name)
+    assert (info["status"], info["config"]["hnsw_config"]["m"]) == ("green", 8)
+
+
+def test_without_optimization_threads_the_index_stays_due(
+    front: Front, name: str, vectors: np.ndarray
+) -> None:
+    optimizers = models.OptimizersConfigDiff(indexing_threshold=100, max_optimization_threads=0)
+    front.client.create_collection(
+        name,
+        models.VectorParams(size=DIMENSION, distance=models.Distance.EUCLID),
+        hnsw_config=SMALL,
+        optimizers_config=optimizers,
+    )
+    fill(front, name, vectors)
+    info = front.info(name)
+    assert (info["status"], info["indexed_vectors_count"]) == ("grey", 0)
+
+
+QUANTIZATIONS: list[Any] = [
+    {"scalar": {"type": "int8", "quantile": 0.99, "always_ram": True}},
+    {"binary": {"always_ram": True}},
+    {"product": {"compression": "x16"}},
+    {"turbo": {"bits": "bits4"}},
+]
+
+
+@pytest.mark.parametrize("quantization", QUANTIZATIONS, ids=[next(iter(q)) for q in QUANTIZATIONS])
+def test_quantization_comes_and_goes_by_patch(
+    front: Front, name: str, vectors: np.ndarray, queries: np.ndarray, quantization: dict[str, Any]
+) -> None:
+    build(
+        front,
+        name,
+        vectors,
+        hnsw_config=models.HnswConfigDiff(m=16, ef_construct=100, full_scan_threshold=10),
+    )
+    plain = {"rescore": False}
+
+    def scores() -> list[float]:
+        body = {"query": queries[0].tolist(), "params": {"quantization": plain, "hnsw_ef": 128}}
+        points = front.http.post(f"/collections/{name}/points/query", json=body).json()["result"]["points"]
+        return [p["score"] for p in points]
+
+    true_scores = scores()
+    path = f"/collections/{name}"
+    assert front.http.patch(path, json={"quantization_config": quantization}).status_code == 200
+    assert front.wait_status(name, "green")["config"]["quantization_config"] == quantization
+    assert scores() != true_scores
+    oversampled = models.QuantizationSearchParams(rescore=True, oversampling=8.0)
+    assert recall(front, name, vectors, queries, hnsw_ef=128, quantization=oversampled) > 0.6
+    ignored = models.QuantizationSearchParams(ignore=True)
+    assert recall(front, name, vectors, queries, hnsw_ef=128, quantization=ignored) > 0.95
+    assert front.http.patch(path, json={"quantization_config": "Disabled"}).status_code == 200
+    assert front.wait_status(name, "green")["config"]["quantization_config"] is None
+    assert scores() == pytest.approx(true_scores)
+
+
+def test_many_replacements_of_indexed_points_are_indexed_again(
+    front: Front, name: str, vectors: np.ndarray, queries: np.ndarray
+) -> None:
+    build(front, name, vectors)
+    fill(front, name, vectors[::-1].copy())
+    info = front.wait_status(name, "green")
+    assert (info["points_count"], info["indexed_vectors_count"]) == (COUNT, COUNT)
+    found = front.client.query_points(name, query=vectors[0].tolist(), limit=1).points
+    assert (found[0].id, found[0].score) == (COUNT - 1, 0)
+
+
+def test_a_much_deleted_index_is_vacuumed(front: Front, name: str, vectors: np.ndarray) -> None:
+    build(front, name, vectors)
+    front.client.delete(name, list(range(1000)))
+    info = front.wait_status(name, "green")
+    assert (info["points_count"], info["indexed_vectors_count"]) == (COUNT - 1000, COUNT - 1000)
+
+
+def test_writes_during_a_build_survive_it_and_a_restart(own_front: Front) -> None:
+    front, name = own_front, "vectors_busy"
+    large = clustered(6000, 64)
+    slow = models.HnswConfigDiff(m=16, ef_construct=400, full_scan_threshold=10, max_indexing_threads=1)
+    front.client.create_collection(
+        name,
+        models.VectorParams(size=64, distance=models.Distance.EUCLID),
+        hnsw_config=slow,
+        optimizers_config=models.OptimizersConfigDiff(indexing_threshold=0),
+    )
+    fill(front, name, large, round=0)
+    front.client.update_collection(
+        name, optimizers_config=models.OptimizersConfigDiff(indexing_threshold=1000)
+    )
+    front.wait_status(name, "yellow")
+
+    expected: dict[int, int | None] = dict.fromkeys(range(6000), 0)
+    rounds = 0
+    while front.info(name)["status"] == "yellow":
+        rounds += 1
+        replaced, added, deleted = rounds % 6000, 10_000 + rounds, (3000 + rounds) % 6000
+        fill(front, name, large[replaced : replaced + 1], replaced, round=rounds)
+        fill(front, name, large[:1], added, round=rounds)
+        front.client.delete(name, [deleted])
+        expected |= {replaced: rounds, added: rounds, deleted: None}
+        hit = front.client.query_points(name, query=large[5999].tolist(), limit=1).points[0]
+        assert hit.score == pytest.approx(0, abs=1e-3)
+    assert rounds > 3
+    front.wait_status(name, "green")
+
+    def check() -> None:
+        kept = {i: r for i, r in expected.items() if r is not None}
+        points, _ = front.client.scroll(name, limit=len(expected), with_payload=True)
+        assert {p.id: p.payload["round"] for p in points} == kept
+        # What came after the swap is not taken for stale either.
+        assert front.info(name)["points_count"] == len(kept)
+        assert front.info(name)["indexed_vectors_count"] >= 5000
+
+    check()
+    fill(front, name, large[:1], 1, round=-1)
+    expected[1] = -1
+    check()
+    front.stop()
+    front.start()
+    front.wait_status(name, "green")
+    check()
+
+
+def test_dropping_a_collection_ends_its_build(own_front: Front) -> None:
+    front, name = own_front, "vectors_dropped"
+    start_slow_build(front, name)
+    front.client.delete_collection(name)
+    assert not front.client.collection_exists(name)
+    assert not list((front.data / "collections").iterdir())
+    assert not builders(front)
+
+
+def test_a_build_that_a_restart_cut_short_is_resumed(own_front: Front) -> None:
+    front, name = own_front, "vectors_resumed"
+    start_slow_build(front, name)
+    front.kill()
+    front.start()
+    info = front.wait_status(name, "yellow", "green")
+    assert info["points_count"] == 6000
+    assert front.wait_status(name, "green")["indexed_vectors_count"] == 6000
+
+
+def test_a_build_dies_with_the_process_that_asked_for_it(own_front: Front) -> None:
+    front, name = own_front, "vectors_orphan"
+    start_slow_build(front, name)
+    children = builders(front)
+    assert len(children) == 1
+    front.kill()
+    wait_until(
+        lambda: not children[0].is_running() or children[0].status() == "zombie", "the build has ended", 5
+    )
+
+
+def start_slow_build(front: Front, name: str) -> None:
+    slow = models.HnswConfigDiff(m=16, ef_construct=600, full_scan_threshold=10, max_indexing_threads=1)
+    optimizers = models.OptimizersConfigDiff(indexing_threshold=1000)
+    build_data = clustered(6000, 64)
+    front.client.create_collection(
+        name,
+        models.VectorParams(size=64, distance=models.Distance.EUCLID),
+        hnsw_config=slow,
+        optimizers_config=models.OptimizersConfigDiff(indexing_threshold=0),
+    )
+    fill(front, name, build_data)
+    front.client.update_collection(name, optimizers_config=optimizers)
+    front.wait_status(name, "yellow")
+
+
+def builders(front: Front) -> list[Any]:
+    import psutil
+
+    assert front.process is not None
+    return psutil.Process(front.process.pid).children(recursive=True)

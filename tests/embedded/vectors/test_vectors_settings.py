@@ -1,0 +1,113 @@
+"""Settings: merging, bounds, and the round trip to disk."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.targets.embedded.vectors.errors import ApiError
+from bench.targets.embedded.vectors.settings import Settings
+
+BASE = {"vectors": {"size": 8, "distance": "Euclid"}}
+
+hnsw = st.fixed_dictionaries(
+    {},
+    optional={
+        "m": st.integers(0, 10_000),
+        "ef_construct": st.integers(4, 10_000),
+        "full_scan_threshold": st.integers(0, 10**9),
+        "max_indexing_threads": st.integers(0, 64),
+        "on_disk": st.booleans(),
+    },
+)
+optimizers = st.fixed_dictionaries(
+    {},
+    optional={
+        "deleted_threshold": st.floats(0, 1),
+        "vacuum_min_vector_number": st.integers(100, 10**9),
+        "default_segment_number": st.integers(0, 100),
+        "indexing_threshold": st.integers(0, 10**9),
+        "memmap_threshold": st.integers(0, 10**9),
+        "flush_interval_sec": st.integers(0, 3600),
+    },
+)
+
+
+@given(hnsw, optimizers, hnsw, optimizers)
+def test_a_patch_wins_field_by_field_and_is_kept(
+    hnsw1: dict[str, Any], optimizers1: dict[str, Any], hnsw2: dict[str, Any], optimizers2: dict[str, Any]
+) -> None:
+    made = Settings.from_request(BASE | {"hnsw_config": hnsw1, "optimizers_config": optimizers1})
+    patched = made.patched({"hnsw_config": hnsw2, "optimizers_config": optimizers2})
+    config = patched.config()
+    for part, first, second in (
+        ("hnsw_config", hnsw1, hnsw2),
+        ("optimizer_config", optimizers1, optimizers2),
+    ):
+        assert (first | second).items() <= config[part].items()
+    assert Settings.from_json(json.loads(json.dumps(patched.to_json()))) == patched
+    assert patched.for_engine().hnsw_config.m == config["hnsw_config"]["m"]
+    assert (
+        patched.for_engine().optimizers.indexing_threshold == config["optimizer_config"]["indexing_threshold"]
+    )
+
+
+def test_null_and_unknown_fields_change_nothing() -> None:
+    made = Settings.from_request(BASE)
+    assert made.patched({"hnsw_config": {"m": None}, "optimizers_config": None, "novelty": 3}) == made
+
+
+def test_quantization_is_replaced_whole_and_disabled_by_its_word() -> None:
+    scalar = {"scalar": {"type": "int8", "quantile": 0.99}}
+    made = Settings.from_request(BASE | {"quantization_config": scalar})
+    assert made.quantized
+    assert made.patched({}).quantization == scalar
+    binary = made.patched({"quantization_config": {"binary": {}}})
+    assert binary.quantization == {"binary": {}}
+    assert not binary.patched({"quantization_config": "Disabled"}).quantized
+
+
+def test_settings_of_the_vector_win_over_those_of_the_collection() -> None:
+    made = Settings.from_request(BASE | {"hnsw_config": {"m": 8, "ef_construct": 50}})
+    patched = made.patched({"vectors": {"": {"hnsw_config": {"m": 32}, "on_disk": True}}})
+    config = patched.for_engine()
+    assert (config.hnsw_config.m, config.hnsw_config.ef_construct) == (32, 50)
+    assert config.vectors[""].on_disk is True
+    assert patched.config()["params"]["vectors"]["hnsw_config"] == {"m": 32}
+
+
+@pytest.mark.parametrize(("datatype", "size"), [(None, 32), ("float32", 32), ("float16", 16), ("uint8", 8)])
+def test_the_size_of_a_vector_follows_its_datatype(datatype: str | None, size: int) -> None:
+    vector = BASE["vectors"] | ({"datatype": datatype} if datatype else {})
+    assert Settings.from_request({"vectors": vector}).vector_bytes == size
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "named"),
+    [
+        ({"hnsw_config": {"m": -1}}, 422, "hnsw_config.m"),
+        ({"hnsw_config": {"m": 1.5}}, 400, "hnsw_config.m"),
+        ({"hnsw_config": {"m": True}}, 400, "hnsw_config.m"),
+        ({"hnsw_config": [1]}, 400, "hnsw_config"),
+        ({"optimizers_config": {"deleted_threshold": 1.01}}, 422, "deleted_threshold"),
+        ({"optimizers_config": {"vacuum_min_vector_number": 99}}, 422, "vacuum_min_vector_number"),
+        ({"quantization_config": {"scalar": {}}}, 400, "missing field `type`"),
+        ({"quantization_config": {"scalar": {"type": "int4"}}}, 400, "int4"),
+        ({"quantization_config": {"scalar": {"type": "int8", "quantile": 0.2}}}, 422, "quantile"),
+        ({"quantization_config": {"magic": {}}}, 400, "scalar, product, binary, turbo"),
+        ({"quantization_config": {}}, 400, "quantization_config"),
+        ({"sparse_vectors": {"s": {}}}, 400, "sparse"),
+        ({"vectors": {"size": 65537, "distance": "Dot"}}, 422, "from 1 to 65536"),
+        ({"vectors": {"size": 8, "distance": "Dot", "datatype": "float8"}}, 400, "float8"),
+        ({"vectors": {"size": 8, "distance": "Dot", "multivector_config": {}}}, 400, "multivectors"),
+    ],
+)
+def test_what_is_refused_names_the_field(body: dict[str, Any], status: int, named: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        Settings.from_request(BASE | body)
+    assert caught.value.status == status
+    assert named in caught.value.message
