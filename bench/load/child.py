@@ -1,0 +1,155 @@
+"""A load process: `python -m bench.load.child --spec FILE --recorder-fd N`.
+
+It alone imports Locust, which patches sockets and threads of the whole process. SIGTERM ends the schedule,
+waits shortly for open requests, cleans up, and sends what was recorded.
+"""
+
+from __future__ import annotations
+
+import locust  # noqa: F401 - patches the standard library, so it comes before everything that uses sockets
+
+# isort: split
+import argparse
+import gc
+import importlib.util
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent import socket
+from locust import events
+from locust.env import Environment
+
+from bench.load.arrivals import open_schedule
+from bench.load.client import HttpClient
+from bench.load.engine import Engine
+from bench.load.preload import Clerk, PreloadError
+from bench.load.recorder import Recorder
+from bench.load.traffic import Session, Traffic
+from bench.load.user import KatoUser
+from bench.load.world import World
+from bench.plan import Plan
+
+
+def load_user_class(path: Path) -> type[KatoUser]:
+    """The scenario's user class: the one class of the file that is a KatoUser and not abstract."""
+    spec = importlib.util.spec_from_file_location(f"scenario_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    classes = [
+        item
+        for item in vars(module).values()
+        if isinstance(item, type) and issubclass(item, KatoUser) and not item.abstract
+    ]
+    if len(classes) != 1:
+        raise SystemExit(f"{path} must define one scenario class, it defines {len(classes)}")
+    return classes[0]
+
+
+class LoadProcess:
+    """One run of one scenario, from the preload to the clean-up."""
+
+    def __init__(self, spec: dict[str, Any], recorder_socket: socket.socket) -> None:
+        self._plan = Plan.model_validate(spec["plan"])
+        self._clean_up = bool(spec["clean_up"])
+        self._origin = float(spec["origin"])
+        self._recorder = Recorder(recorder_socket, self._origin, int(spec["process"]))
+        self._client = HttpClient(spec["base_url"], self._plan.connections, self._plan.timeout)
+        self._traffic = Traffic(self._client, events, self._recorder, self._plan.timeout)
+        self._clerk = Clerk(self._traffic, self._recorder.begin)
+        self._user_class = load_user_class(Path(spec["scenario_path"]))
+        self._world = World(
+            options=self._plan.data,
+            seed=self._plan.seed,
+            run=str(spec["run"]),
+            sessions=self._session_count(),
+            corpus=self._plan.corpus,
+            session_config=dict(self._plan.session),
+        )
+        self._engine: Engine | None = None
+        self._stopping = False
+
+    def stop(self) -> None:
+        self._stopping = True
+        if self._engine is not None:
+            self._engine.stop()
+
+    def run(self) -> None:
+        facts: dict[str, Any] = {}
+        nodes = range(int(self._plan.data["nodes"]))
+        sessions = [
+            Session(i, i % len(nodes), self._world.node_name(i % len(nodes)))
+            for i in range(self._world.sessions)
+        ]
+        began = time.monotonic()
+        try:
+            self._user_class.prepare(self._world)
+            lessons = self._user_class.lessons(self._world)
+            facts["learned"] = self._clerk.teach(lessons, self._world, nodes, lambda: self._stopping)
+            self._clerk.open_all(sessions, self._world)
+            self._phase("preload", began, time.monotonic())
+            if not self._stopping:
+                facts |= self._load(sessions)
+        except PreloadError as error:
+            facts["failure"] = str(error)
+        facts.setdefault("stopped_early", self._stopping)
+        if self._clean_up:
+            began = time.monotonic()
+            self._clerk.clean(sessions, self._world, nodes)
+            self._phase("cooldown", began, time.monotonic())
+        self._client.close()
+        self._recorder.finish(**facts)
+
+    def _session_count(self) -> int:
+        return self._plan.arrivals.users or int(self._plan.data["sessions"])
+
+    def _load(self, sessions: list[Session]) -> dict[str, Any]:
+        plan = self._plan
+        closed = plan.arrivals.kind == "closed"
+        schedule = iter(()) if closed else open_schedule(plan.arrivals, plan.phases, len(sessions), plan.seed)
+        self._engine = engine = Engine(
+            self._world,
+            sessions,
+            self._traffic,
+            self._recorder,
+            plan.phases,
+            schedule,
+            plan.arrivals.think if closed else None,
+        )
+        environment = Environment(user_classes=[self._user_class], events=events, catch_exceptions=True)
+        environment.kato_driver = engine  # type: ignore[attr-defined]
+        # What lives now lives to the end of the run: no collection must walk it while we measure.
+        gc.collect()
+        gc.freeze()
+        facts = engine.run(environment)
+        start, end = facts.pop("start"), facts.pop("end")
+        measured_from = min(end, start + plan.phases.warmup)
+        if plan.phases.warmup:
+            self._phase("warmup", start, measured_from)
+        self._phase("measure", measured_from, end)
+        facts["drained"] -= self._origin
+        return facts
+
+    def _phase(self, name: str, start: float, end: float) -> None:
+        self._recorder.event("phase", name=name, start=start - self._origin, end=end - self._origin)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="one load process of a run")
+    parser.add_argument("--spec", type=Path, required=True)
+    parser.add_argument("--recorder-fd", type=int, required=True)
+    arguments = parser.parse_args()
+    spec = json.loads(arguments.spec.read_text())
+    process = LoadProcess(spec, socket.socket(fileno=arguments.recorder_fd))
+    gevent.signal_handler(signal.SIGTERM, process.stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    process.run()
+
+
+if __name__ == "__main__":
+    main()

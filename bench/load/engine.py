@@ -1,0 +1,195 @@
+"""One load process: turns a schedule into requests, each sent by the session that the schedule names."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from locust.env import Environment
+from locust.exception import StopUser
+
+from bench.load.arrivals import Arrival, phase_of
+from bench.load.client import Exchange
+from bench.load.operations import Request
+from bench.load.recorder import Recorder
+from bench.load.timer import DueTimer
+from bench.load.traffic import Session, Traffic, Turn
+from bench.load.user import KatoUser
+from bench.load.world import World
+from bench.plan import Phases
+
+#: Seconds between the last preparation and the first due time, so that the first arrivals are not late.
+_LEAD = 0.05
+#: Longest wait for open requests, in seconds, once somebody has asked the run to stop.
+_HURRIED_DRAIN = 2.0
+
+
+class _Seat:
+    """A session's place in the engine: who sits there, and the turns given and not taken yet."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.user: KatoUser | None = None
+        self.turns: deque[Turn] = deque()
+        self.changed = Event()
+
+    def give(self, turn: Turn) -> None:
+        self.turns.append(turn)
+        self.changed.set()
+
+
+class Engine:
+    """Drives the users of one Environment by due times (`run`), and is their Driver.
+
+    Open model: `schedule` yields arrivals, due in seconds after the start of load, and nothing that the
+    target does changes it. Closed model: `think` is set, each session is due `think` seconds after its last
+    answer, beginning at once."""
+
+    def __init__(
+        self,
+        world: World,
+        sessions: list[Session],
+        traffic: Traffic,
+        recorder: Recorder,
+        phases: Phases,
+        schedule: Iterator[Arrival],
+        think: float | None = None,
+    ) -> None:
+        self.world = world
+        self._seats = [_Seat(session) for session in sessions]
+        self._entering = iter(self._seats)
+        self._seat_of: dict[int, _Seat] = {}
+        self._all_seated = Event()
+        self._traffic = traffic
+        self._recorder = recorder
+        self._phases = phases
+        self._schedule = schedule
+        self._think = think
+        self._timer = DueTimer()
+        self._due: list[tuple[float, int, _Seat]] = []
+        self._order = itertools.count()
+        self._start = 0.0
+        self._over = False
+        self._stopped_early = False
+        self._broken: str | None = None
+
+    def enter(self, user: KatoUser) -> Session:
+        seat = next(self._entering)
+        seat.user = user
+        self._seat_of[id(user)] = seat
+        if len(self._seat_of) == len(self._seats):
+            self._all_seated.set()
+        return seat.session
+
+    def pause(self) -> float:
+        return 0.0
+
+    def next(self, user: KatoUser, request: Request) -> Exchange:
+        seat = self._seat_of[id(user)]
+        while not seat.turns:
+            if self._over:
+                raise StopUser
+            seat.changed.clear()
+            seat.changed.wait()
+        exchange = self._traffic.send(seat.session, request, seat.turns.popleft())
+        if self._think is not None:
+            self._push(time.monotonic() + self._think, seat)
+        return exchange
+
+    def run(self, environment: Environment) -> dict[str, Any]:
+        """Run warm-up and measurement, then wait for open requests; returns what the manifest needs.
+
+        On return every request that was due is recorded: answered, unanswered, or dropped."""
+        environment.events.user_error.add_listener(self._scenario_failed)  # type: ignore[no-untyped-call]
+        runner = environment.create_local_runner()
+        environment.events.init.fire(  # type: ignore[no-untyped-call]
+            environment=environment, runner=runner, web_ui=None
+        )
+        runner.start(len(self._seats), spawn_rate=len(self._seats), wait=True)
+        self._all_seated.wait()
+        self._start = time.monotonic() + _LEAD
+        self._dispatch()
+        dispatched = time.monotonic()
+        self._over = True
+        open_at_end = self._recorder.in_flight.now
+        self._drain(dispatched + (_HURRIED_DRAIN if self._stopped_early else self._phases.drain))
+        runner.quit()
+        self._drop_untaken()
+        self._timer.close()
+        return {
+            "start": self._start,
+            "end": dispatched if self._stopped_early else self._end(),
+            "drained": time.monotonic(),
+            "open_at_end": open_at_end,
+            "stopped_early": self._stopped_early,
+            "scenario_error": self._broken,
+        }
+
+    def stop(self) -> None:
+        """End the schedule now; what is open is still waited for."""
+        self._stopped_early = True
+        self._timer.arm(time.monotonic())
+
+    def _end(self) -> float:
+        return self._start + self._phases.warmup + self._phases.measure
+
+    def _push(self, due: float, seat: _Seat) -> None:
+        if due >= self._end():
+            return
+        heapq.heappush(self._due, (due, next(self._order), seat))
+        if self._due[0][0] == due:
+            self._timer.arm(due)
+
+    def _push_scheduled(self) -> None:
+        arrival = next(self._schedule, None)
+        if arrival is not None:
+            self._push(self._start + arrival.due, self._seats[arrival.session])
+
+    def _dispatch(self) -> None:
+        """Hand out turns at their due times until the measurement is over."""
+        if self._think is None:
+            self._push_scheduled()
+        else:
+            for seat in self._seats:
+                self._push(self._start, seat)
+        while not self._stopped_early:
+            now = time.monotonic()
+            while self._due and self._due[0][0] <= now:
+                due, _, seat = heapq.heappop(self._due)
+                turn = Turn(due, now, phase_of(due - self._start, self._phases))
+                self._recorder.begin(turn)
+                seat.give(turn)
+                if self._think is None:
+                    self._push_scheduled()
+                now = time.monotonic()
+            if now >= self._end():
+                return
+            self._timer.arm(self._due[0][0] if self._due else self._end())
+            self._timer.wait()
+
+    def _drain(self, deadline: float) -> None:
+        """Wait until nothing is in flight, or the deadline."""
+        while self._recorder.in_flight.now and time.monotonic() < deadline:
+            gevent.sleep(0.02)
+
+    def _drop_untaken(self) -> None:
+        for seat in self._seats:
+            while seat.turns:
+                turn = seat.turns.popleft()
+                assert seat.user is not None
+                seat.user.skip(partial(self._traffic.drop, seat.session, turn))
+
+    def _scenario_failed(self, exception: BaseException, tb: Any, **_: Any) -> None:
+        """A scenario that raises has lost its place in its script: the run cannot go on."""
+        where = traceback.extract_tb(tb)[-1]
+        self._broken = f"{type(exception).__name__}: {exception} ({Path(where.filename).name}:{where.lineno})"
+        self.stop()

@@ -1,0 +1,116 @@
+"""What the load child keeps of each request, and how it reaches the recorder process."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent import socket
+
+from bench.load.client import Exchange
+from bench.record import frames
+from bench.record.vocabulary import ERRORS, OPERATIONS, PHASES
+
+if TYPE_CHECKING:
+    from bench.load.traffic import Session, Turn
+
+_FLUSH_SECONDS = 0.5
+_OPERATION_CODE = {name: code for code, name in enumerate(OPERATIONS)}
+_PHASE_CODE = {name: code for code, name in enumerate(PHASES)}
+_ERROR_CODE = {name: code for code, name in enumerate(ERRORS)}
+
+
+class InFlight:
+    """Integrates the number of open requests over time, apart from the rows: if the integral differs from
+    the rows' own sum, rows were lost or are wrong."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.seconds = 0.0
+        self._since = time.monotonic()
+
+    def change(self, by: int, at: float) -> None:
+        self.seconds += self.now * (at - self._since)
+        self._since = at
+        self.now += by
+
+
+class Recorder:
+    """Buffers rows and sends them to the recorder process twice a second."""
+
+    def __init__(self, sock: socket.socket, origin: float, process: int) -> None:
+        self._socket = sock
+        self._origin = origin
+        self._process = process
+        self._rows = frames.RowBuffer()
+        self._flusher = gevent.spawn(self._flush_forever)
+        self._rows_sent = 0
+        self.in_flight = InFlight()
+        self.unanswered_seconds = 0.0
+        self.due = 0
+        self.phase = "preload"
+
+    def begin(self, turn: Turn) -> None:
+        """A request was taken up; it counts as in flight until it is recorded."""
+        self.due += 1
+        self.phase = turn.phase
+        self.in_flight.change(+1, turn.picked)
+
+    def record(self, session: Session, operation: str, turn: Turn, exchange: Exchange, items: int) -> None:
+        ended = exchange.done if exchange.done is not None else time.monotonic()
+        self.in_flight.change(-1, ended)
+        if exchange.done is None:
+            self.unanswered_seconds += ended - turn.picked
+        self._rows.append(
+            turn.due - self._origin,
+            turn.picked - self._origin,
+            exchange.sent - self._origin if exchange.sent is not None else math.nan,
+            exchange.done - self._origin if exchange.done is not None else math.nan,
+            _OPERATION_CODE[operation],
+            _PHASE_CODE[turn.phase],
+            exchange.status,
+            _ERROR_CODE[exchange.error],
+            session.index,
+            session.node,
+            exchange.connection,
+            self._process,
+            len(exchange.body),
+            items,
+        )
+
+    def event(self, kind: str, **facts: Any) -> None:
+        frames.send(self._socket, frames.EVENT, {"t": time.monotonic() - self._origin, "kind": kind, **facts})
+
+    def flush(self) -> None:
+        if len(self._rows):
+            self._rows_sent += len(self._rows)
+            self._socket.sendall(frames.frame(frames.ROWS, self._rows.take()))
+        progress = {
+            "t": time.monotonic() - self._origin,
+            "phase": self.phase,
+            "due": self.due,
+            "in_flight": self.in_flight.now,
+            "cpu_seconds": time.process_time(),
+        }
+        frames.send(self._socket, frames.PROGRESS, progress)
+
+    def finish(self, **facts: Any) -> None:
+        """Send what is left, and the bookkeeping by which the record is judged."""
+        self._flusher.kill()
+        self.flush()
+        end = {
+            "rows": self._rows_sent,
+            "in_flight_seconds": self.in_flight.seconds,
+            "unanswered_seconds": self.unanswered_seconds,
+            "cpu_seconds": time.process_time(),
+            **facts,
+        }
+        frames.send(self._socket, frames.END, end)
+        self._socket.close()
+
+    def _flush_forever(self) -> None:
+        while True:
+            gevent.sleep(_FLUSH_SECONDS)
+            self.flush()

@@ -1,0 +1,99 @@
+"""Sending one request of one session and recording what came of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from bench.load.client import Exchange, HttpClient
+from bench.load.operations import Request, create
+from bench.load.recorder import Recorder
+
+
+@dataclass(slots=True)
+class Session:
+    """A KATO session as the generator sees it. `index` and `node` are the same in every run of a plan."""
+
+    index: int
+    node: int
+    node_name: str
+    session_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Leave to send one request: when it was due, when the generator took it up (both `time.monotonic()`),
+    and the phase that it belongs to."""
+
+    due: float
+    picked: float
+    phase: str
+
+
+class Traffic:
+    """All requests of a load process go through here."""
+
+    def __init__(self, client: HttpClient, events: Any, recorder: Recorder | None, timeout: float) -> None:
+        self._client = client
+        self._events = events
+        self._recorder = recorder
+        self._timeout = timeout
+
+    def open(self, session: Session, config: dict[str, Any], turn: Turn) -> Exchange:
+        """Create the session at the target; its `session_id` stays empty if that fails."""
+        exchange = self.send(session, create(session.node_name, config), turn)
+        if not exchange.error:
+            session.session_id = str(exchange.json()["session_id"])
+        return exchange
+
+    def send(self, session: Session, request: Request, turn: Turn) -> Exchange:
+        """Send one request, or drop it if it waited for longer than the time-out for its session."""
+        exchange = Exchange()
+        try:
+            waited_too_long = time.monotonic() - turn.due > self._timeout
+            was_never_created = not request.absolute and not session.session_id
+            if waited_too_long or was_never_created:
+                exchange.error = "dropped"
+            else:
+                exchange = self._client.request(
+                    request.method, request.target(session.session_id), request.body, into=exchange
+                )
+                self._judge(request, exchange)
+        except BaseException:
+            exchange.done = None
+            exchange.error = "unanswered" if exchange.sent is not None else "dropped"
+            raise
+        finally:
+            self._record(session, request, turn, exchange)
+        return exchange
+
+    def drop(self, session: Session, turn: Turn, request: Request) -> Exchange:
+        """Record a request that was due and will never be sent."""
+        exchange = Exchange(error="dropped")
+        self._record(session, request, turn, exchange)
+        return exchange
+
+    @staticmethod
+    def _judge(request: Request, exchange: Exchange) -> None:
+        if not exchange.error and request.key not in exchange.body:
+            exchange.error = "invalid"
+        elif exchange.error == "not_found" and not request.absolute:
+            exchange.error = "lost_session"
+
+    def _record(self, session: Session, request: Request, turn: Turn, exchange: Exchange) -> None:
+        items = request.items(exchange.body) if not exchange.error else -1
+        if self._recorder is not None:
+            self._recorder.record(session, request.operation, turn, exchange, items)
+        end = exchange.done if exchange.done is not None else time.monotonic()
+        self._events.request.fire(
+            request_type=request.method,
+            name=request.operation,
+            response_time=(end - turn.due) * 1000,
+            response_length=len(exchange.body),
+            response=None,
+            context={"session": session.index, "phase": turn.phase},
+            exception=RuntimeError(exchange.error) if exchange.error else None,
+            start_time=time.time() - (end - turn.due),
+            url=request.path,
+        )

@@ -1,0 +1,91 @@
+"""The base of every scenario: one Locust user is one KATO session.
+
+Under `kato-bench` a driver hands each user its turns by the schedule. Under plain `locust -f` the same class
+runs as Locust users do, one request after the other with a wait between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+
+from locust import User, events, task
+
+from bench.load.client import Exchange
+from bench.load.operations import Request
+from bench.load.world import Lesson, World
+
+if TYPE_CHECKING:
+    from bench.load.traffic import Session
+
+#: What a session sends, in order; each answer comes back as the value of the `yield`.
+Script: TypeAlias = Generator[Request, Exchange, None]
+
+
+class Driver(Protocol):
+    """Decides when a user may send, and sends for it."""
+
+    world: World
+
+    def enter(self, user: KatoUser) -> Session: ...
+
+    def next(self, user: KatoUser, request: Request) -> Exchange:
+        """Wait for the user's turn and send. Raises StopUser when there are no more turns."""
+
+    def pause(self) -> float:
+        """Seconds between two requests of a user, beyond what its turns demand."""
+
+
+class KatoUser(User):
+    """Subclasses say what a session sends (`script`) and what its node must have learned (`lessons`)."""
+
+    abstract = True
+    scenario: ClassVar[dict[str, Any]]
+    session: Session
+
+    @classmethod
+    def prepare(cls, world: World) -> None:
+        """Make `world.shared`, once per load process, before the first user exists."""
+
+    @classmethod
+    def lessons(cls, world: World) -> Iterator[Lesson]:
+        """The patterns to learn before the load begins."""
+        return iter(())
+
+    def script(self) -> Script:
+        """The requests of one session, without end."""
+        raise NotImplementedError
+
+    @property
+    def world(self) -> World:
+        return self._driver.world
+
+    @property
+    def _driver(self) -> Driver:
+        driver: Driver = self.environment.kato_driver
+        return driver
+
+    def on_start(self) -> None:
+        self.session = self._driver.enter(self)
+        self._script = self.script()
+        self._request = next(self._script)
+
+    @task
+    def send_next(self) -> None:
+        self._request = self._script.send(self._driver.next(self, self._request))
+
+    def skip(self, drop: Callable[[Request], Exchange]) -> None:
+        """Go past the next request of the script without sending it; `drop` says what became of it."""
+        self._request = self._script.send(drop(self._request))
+
+    def wait_time(self) -> float:
+        return self._driver.pause()
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator]
+def _drive_alone(environment: Any, **_: Any) -> None:
+    """Locust itself started this locustfile: nobody has set a driver."""
+    if not hasattr(environment, "kato_driver"):
+        from bench.load.standalone import StandaloneDriver
+
+        environment.kato_driver = StandaloneDriver(environment)

@@ -1,0 +1,64 @@
+"""Chat: many conversations over a few nodes, each turn an observation and a prediction.
+
+Stands for: assistants and recommenders that feed KATO what a user just did and ask what comes next.
+Mix: observe, predict, observe, predict ... and a clear after `events` turns (at 5 events: 45 % / 45 % / 9 %).
+Data: windows over real prose; a conversation begins as a learned pattern does, with some noise, so that
+predictions find something. Must not: observe with predictions on in two sessions of one node (that stops a
+KATO worker), send tokens with quotes (they break KATO's filters), touch more than 90 nodes (KATO evicts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from bench.load.operations import clear, observe, predict
+from bench.load.user import KatoUser, Script
+from bench.load.world import Lesson, World
+from scenarios import corpus
+
+SCENARIO = {
+    "title": "conversations: observe, then predict, on many sessions over several nodes",
+    "operations": ["create", "observe", "predict", "clear"],
+    "options": {
+        "nodes": {"default": 4, "min": 1, "max": 90, "help": "nodes that the sessions share"},
+        "sessions": {"default": 60, "min": 1, "max": 20000, "help": "open conversations"},
+        "patterns": {"default": 200, "min": 0, "max": 10000000, "help": "learned patterns per node"},
+        "events": {"default": 5, "min": 2, "max": 100, "help": "events of a pattern and of a conversation"},
+        "symbols": {"default": 2, "min": 1, "max": 100, "help": "tokens in an event"},
+    },
+    "defaults": {"rate": 40.0},
+}
+
+
+class Chat(KatoUser):
+    scenario = SCENARIO
+
+    @classmethod
+    def prepare(cls, world: World) -> None:
+        """`world.shared`: the learned patterns of each node."""
+        options = world.options
+        words = corpus.load(Path(world.corpus) if world.corpus else None)
+        nodes, count = options["nodes"], max(1, options["patterns"])
+        patterns = words.patterns(
+            nodes * count, events=options["events"], symbols=options["symbols"], seed=world.seed
+        )
+        world.shared = words, [patterns[node::nodes] for node in range(nodes)]
+
+    @classmethod
+    def lessons(cls, world: World) -> Iterator[Lesson]:
+        _, patterns = world.shared
+        for number in range(world.options["patterns"]):
+            for node, learned in enumerate(patterns):
+                yield Lesson(node, learned[number])
+
+    def script(self) -> Script:
+        words, patterns = self.world.shared
+        known = patterns[self.session.node]
+        rng = self.world.rng("chat", self.session.index)
+        while True:
+            for event in islice(words.conversation(rng.choice(known), rng), self.world.options["events"]):
+                yield observe(event)
+                yield predict()
+            yield clear()
