@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -41,11 +42,12 @@ class Guardian:
         self._decoder = Decoder()
         self._received_fds: list[int] = []
         self._wards: dict[int, _Ward] = {}
+        self._temporary: list[str] = []
         self._ending = False
         self._grace = 2.0
 
     def run(self) -> None:
-        """Serve, then end every descendant."""
+        """Serve, then end every descendant, and tidy up for a command that no longer can."""
         processes.become_subreaper()
         with _signals_as_readable() as wakeup, selectors.DefaultSelector() as selector:
             selector.register(self._channel, selectors.EVENT_READ)
@@ -58,6 +60,9 @@ class Guardian:
                     break
                 self._look_after()
         self._end_all()
+        if not self._ending:
+            for folder in self._temporary:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _patience(self) -> float | None:
         deadlines = [ward.deadline for ward in self._wards.values() if ward.deadline is not None]
@@ -82,6 +87,8 @@ class Guardian:
                 self._start(message)
             case "stop":
                 self._stop(message["key"], message["grace"])
+            case "temporary":
+                self._temporary += message["folders"]
             case "end":
                 self._grace = message["grace"]
                 self._ending = True

@@ -131,6 +131,10 @@ class Supervisor:
             raise PartFailedError(f"{name} cannot be started: {argv[0]}: {answer['error']}")
         return Child(name, answer["pid"], log, key, self)
 
+    def remove_if_killed(self, folders: Sequence[Path]) -> None:
+        """Have these folders removed, with all that is in them, should this command end without `close`."""
+        self._send({"op": "temporary", "folders": [str(folder.absolute()) for folder in folders]})
+
     def close(self, grace: float = GRACE) -> None:
         """End every child, those that ignore TERM after `grace` seconds; safe to call twice."""
         if not self._closed:

@@ -130,7 +130,7 @@ class _Check:
             body = response.read()
         finally:
             connection.close()
-        if response.status == http.client.SERVICE_UNAVAILABLE:
+        if response.status == 503:
             raise UnreachableError(
                 f"{address.base} answers 503 to GET {path}: as many connections are open as it allows."
             )
@@ -138,12 +138,8 @@ class _Check:
             answer = json.loads(body)
         except ValueError:
             answer = None
-        if response.status != http.client.OK or not isinstance(answer, dict):
-            what = (
-                "something else than a JSON object"
-                if response.status == http.client.OK
-                else str(response.status)
-            )
+        if response.status != 200 or not isinstance(answer, dict):
+            what = "something else than a JSON object" if response.status == 200 else str(response.status)
             raise UsageError(f"{address.base} is not KATO: it answers GET {path} with {what}.")
         return answer
 

@@ -239,6 +239,24 @@ class TestClose:
             supervisor.start("late", ["true"], log=tmp_path / "log")
 
 
+class TestTemporaryFolders:
+    def test_stay_when_the_command_ends_in_order(self, tmp_path: Path) -> None:
+        folder = tmp_path / "kept"
+        folder.mkdir()
+        with Supervisor() as supervisor:
+            supervisor.remove_if_killed([folder])
+        assert folder.exists()
+
+    def test_go_when_it_cannot_remove_them_itself(self, tmp_path: Path) -> None:
+        folder = tmp_path / "temporary" / "deep"
+        folder.mkdir(parents=True)
+        with Supervisor() as supervisor:
+            supervisor.remove_if_killed([folder.parent, tmp_path / "never made"])
+            supervisor.start("any", ["sleep", "60"], log=tmp_path / "log")  # the guardian is up by then
+            os.kill(supervisor.guardian_pid, signal.SIGTERM)
+            assert eventually(lambda: not folder.parent.exists(), 2)
+
+
 @pytest.mark.parametrize(
     ("text", "lines", "expected"),
     [

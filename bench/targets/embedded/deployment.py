@@ -17,6 +17,7 @@ from bench.targets.embedded import environment, parts, redis
 from bench.targets.embedded.parts import Part
 from bench.targets.embedded.ports import free_ports, require_free
 
+_PART_NAMES = ("kato", "redis", "qdrant", "clickhouse")
 _POLL = 0.02
 _ATTEMPTS = 3
 _LOG_LINES = 6
@@ -52,6 +53,7 @@ class EmbeddedDeployment:
         self._keep = keep
         self._patience = patience
         self._running: list[tuple[Part, Child]] = []
+        self._own_folders = [self._folder / name for name in (*_PART_NAMES, "logs")]
 
     @property
     def warnings(self) -> list[str]:
@@ -71,6 +73,8 @@ class EmbeddedDeployment:
         parts.require_packages()
         if self._kato_port is not None:
             require_free(self._kato_port)
+        if not self._keep:
+            self._supervisor.remove_if_killed(self._own_folders)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 self._launch(values)
@@ -81,7 +85,11 @@ class EmbeddedDeployment:
                     raise PartFailedError(str(lost)) from lost
                 if self._kato_port is not None:
                     require_free(self._kato_port)
-        return self._facts(values)
+        try:
+            return self._facts(values)
+        except OSError as error:
+            self.check()
+            raise PartFailedError(f"A part does not say what it is: {error}.") from error
 
     def check(self) -> None:
         """Raises PartFailedError, with the last lines of its log, if a part has died since it was ready."""
@@ -94,8 +102,8 @@ class EmbeddedDeployment:
         """End every part, the API before its stores, and remove data and logs unless they are to be kept."""
         self._stop()
         if not self._keep:
-            for name in ("kato", "redis", "qdrant", "clickhouse", "logs"):
-                shutil.rmtree(self._folder / name, ignore_errors=True)
+            for folder in self._own_folders:
+                shutil.rmtree(folder, ignore_errors=True)
             with contextlib.suppress(OSError):
                 self._folder.rmdir()
 
@@ -112,20 +120,29 @@ class EmbeddedDeployment:
             raise UsageError(f"{error}.") from error
 
     def _launch(self, values: Mapping[str, Value]) -> None:
-        logs = self._folder / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
         for part in self._parts(values):
-            folder = self._folder / part.name
-            folder.mkdir(exist_ok=True)
-            for name, text in part.files.items():
-                (folder / name).write_text(text)
-            log = logs / f"{part.name}.log"
-            log.unlink(missing_ok=True)
+            folder, log = self._prepare(part)
             child = self._supervisor.start(
                 part.title, part.argv, env=environment.for_part(part.env), cwd=folder, log=log
             )
             self._running.append((part, child))
         self._wait()
+
+    def _prepare(self, part: Part) -> tuple[Path, Path]:
+        """The part's folder with its files, and its empty log."""
+        folder = self._folder / part.name
+        log = self._folder / "logs" / f"{part.name}.log"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            log.parent.mkdir(exist_ok=True)
+            for name, text in part.files.items():
+                (folder / name).write_text(text)
+            log.write_bytes(b"")
+        except OSError as error:
+            raise UsageError(
+                f"The embedded deployment cannot write below {self._folder} ({error.strerror})."
+            ) from error
+        return folder, log
 
     def _parts(self, values: Mapping[str, Value]) -> list[Part]:
         for_redis, for_qdrant, for_clickhouse, for_kato = free_ports(4)
@@ -159,7 +176,7 @@ class EmbeddedDeployment:
             kato_version=facts["kato"].version,
             workers=int(values["uvicorn.workers"]),
             limit_concurrency=int(values["uvicorn.limit_concurrency"]),
-            parts=tuple(facts[name] for name in ("kato", "redis", "qdrant", "clickhouse")),
+            parts=tuple(facts[name] for name in _PART_NAMES),
             knobs={**_in_force(values), **_live_redis(ports["redis"], self._chosen)},
             profile=self._profile,
         )
@@ -194,10 +211,7 @@ def _failure(part: Part, child: Child, what: str) -> str:
 
 
 def _part_facts(part: Part, child: Child) -> PartFacts:
-    try:
-        engine, version = part.engine()
-    except OSError as error:
-        raise PartFailedError(_failure(part, child, f"does not say what it is: {error}")) from error
+    engine, version = part.engine()
     return PartFacts(part.name, engine, version, part.address, child.pid, str(child.log))
 
 

@@ -26,12 +26,8 @@ _HNSW_VARIABLES = {
 }
 # What acts in KATO and has no counterpart in the reference API.
 NOT_IN_REFERENCE_API = frozenset(
-    {
-        "kato.ENVIRONMENT", "kato.INDEXER_TYPE", "kato.KATO_QUANTIZATION_ENABLED",
-        "kato.KATO_QUANTIZATION_TYPE", "kato.KATO_USE_FAST_MATCHING", "kato.KATO_USE_INDEXING",
-        "kato.MINHASH_HASH_FUNC",
-    }
-)  # fmt: skip
+    {"kato.ENVIRONMENT", "kato.INDEXER_TYPE", "kato.KATO_USE_INDEXING", "kato.MINHASH_HASH_FUNC"}
+)
 _WORKER_STARTED = "Application startup complete"
 
 
