@@ -57,8 +57,12 @@ class Chat(KatoUser):
         words, patterns = self.world.shared
         known = patterns[self.session.node]
         rng = self.world.rng("chat", self.session.index)
+        longest = self.world.options["events"]
+        # The first conversation of each session is cut short at random, so that they do not all clear together.
+        length = rng.randint(1, longest)
         while True:
-            for event in islice(words.conversation(rng.choice(known), rng), self.world.options["events"]):
+            for event in islice(words.conversation(rng.choice(known), rng), length):
                 yield observe(event)
                 yield predict()
             yield clear()
+            length = longest

@@ -47,7 +47,9 @@ class _Answer:
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
+        self.parser = httptools.HttpResponseParser(self)
         self.complete = False
+        self.keeps_alive = False
         self._headers_complete = False
         self._has_length = False
 
@@ -68,6 +70,8 @@ class _Answer:
 
     def on_message_complete(self) -> None:
         self.complete = True
+        # Once the parser has returned it answers for the next message, and always no.
+        self.keeps_alive = self.parser.should_keep_alive()
 
 
 class Connection:
@@ -101,7 +105,6 @@ class Connection:
         into.sent = time.monotonic()
         self._socket.sendall(request)
         answer = _Answer()
-        parser = httptools.HttpResponseParser(answer)
         while not answer.complete:
             data = self._socket.recv(_RECEIVE)
             if not data and answer.ends_with_connection:
@@ -109,13 +112,13 @@ class Connection:
             if not data:
                 raise ConnectionResetError(errno.ECONNRESET, "closed before the answer was complete")
             try:
-                parser.feed_data(data)
+                answer.parser.feed_data(data)
             except httptools.HttpParserError as error:
                 raise ConnectionResetError(errno.EPROTO, f"no HTTP answer: {error}") from None
         into.done = self.last_used = time.monotonic()
-        into.status = parser.get_status_code()
+        into.status = answer.parser.get_status_code()
         into.body = answer.parts[0] if len(answer.parts) == 1 else b"".join(answer.parts)
-        return answer.complete and bool(parser.should_keep_alive())
+        return answer.keeps_alive
 
     def close(self) -> None:
         self._socket.close()
