@@ -17,8 +17,8 @@ from bench.targets.embedded.patterns.engine import Engine
 _BACKLOG = 2048
 _KEEP_ALIVE_SECONDS = 30  # ClickHouse's default of keep_alive_timeout
 
-# The deployment's guardian waits 2 s between TERM and KILL. Queries that take longer than this are cancelled, so
-# that their clients have an answer before the connections are cut.
+# The deployment's guardian waits 2 s between TERM and KILL. Queries that take longer than this are cancelled,
+# so that their clients have an answer before the connections are cut.
 _PATIENCE_SECONDS = 0.5
 _GRACE_SECONDS = 1
 

@@ -85,9 +85,9 @@ def _refuse_several(text: bytes) -> None:
 
 
 def _output_format(text: bytes) -> str | None:
+    if _COMMENT.search(text):
+        text = b" ".join(token[0] for token in _tokens(text))
     match = _OUTPUT_FORMAT.search(text)
-    if match is not None and _COMMENT.search(text):
-        match = _OUTPUT_FORMAT.search(b" ".join(token[0] for token in _tokens(text)))
     return match[1].decode() if match else None
 
 

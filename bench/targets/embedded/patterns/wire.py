@@ -136,8 +136,8 @@ def wants_compression(request: Request) -> bool:
 def read_query(request: Request) -> Query:
     """The query of a request: `query=` and the body together are the text, as in ClickHouse.
 
-    Raises QueryError for a web page's request, an unreadable body, an empty text, several statements, a write by
-    GET, or a part of the interface that is not here (external tables, ClickHouse's block compression)."""
+    Raises QueryError for a web page's request, an unreadable body, an empty text, several statements, a write
+    by GET, or what the interface lacks here (external tables, ClickHouse's own block compression)."""
     if "origin" in request.headers:
         reason = "Web pages may not query this server: its engine reads and writes files with your rights."
         raise refused(497, "ACCESS_DENIED", reason)
