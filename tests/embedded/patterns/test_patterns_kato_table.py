@@ -67,6 +67,15 @@ def test_patterns_come_back_as_they_were_learned(client: Any, node: str) -> None
     )
 
 
+def test_patterns_are_found_by_500_names(client: Any, node: str) -> None:
+    learn(client, node, range(600))
+    names = [pattern(node, number)[1] for number in range(500)]
+    text = (
+        "SELECT count() FROM kato.patterns_data WHERE kb_id = {node:String} AND name IN {names:Array(String)}"
+    )
+    assert client.query(text, parameters={"node": node, "names": names}).first_row == (500,)
+
+
 def test_dropping_a_partition_forgets_one_node(client: Any, node: str) -> None:
     learn(client, node, range(10))
     learn(client, node + "2", range(10))
