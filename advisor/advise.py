@@ -1,0 +1,19 @@
+"""All findings of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from advisor.bottleneck import binding_resource
+from advisor.evidence import Evidence
+from advisor.findings import Finding, gravest_first
+from advisor.rules import discover
+from advisor.rules.base import Rule
+
+
+def advise(evidence: Evidence, rules: Iterable[Rule] | None = None) -> tuple[Finding, ...]:
+    """The binding resource and what the rules find (by default all there are), the gravest first."""
+    judged = [rule(evidence) for rule in (discover() if rules is None else rules)]
+    return gravest_first(
+        [binding_resource(evidence), *(finding for finding in judged if finding is not None)]
+    )

@@ -1,0 +1,61 @@
+"""Numbers out of sampled series: (times in seconds since the run's origin, values)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Series = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+#: A window that samples cover by less than this share says nothing about the window.
+LEAST_COVERAGE = 0.8
+
+
+def increase(series: Series | None, start: float, end: float) -> float | None:
+    """How much a counter grew from `start` to `end`; None where too few samples tell.
+
+    Between samples it is taken to grow evenly. A fall is a restart from zero. Where samples cover only most
+    of the window, the rest is taken to be like the part that they cover."""
+    if series is None or len(series[0]) < 2 or end <= start:
+        return None
+    times, values = series
+    first, last = max(start, float(times[0])), min(end, float(times[-1]))
+    if last - first < LEAST_COVERAGE * (end - start):
+        return None
+    steps = np.diff(values)
+    steps = np.where(steps < 0, values[1:], steps)
+    grown = np.concatenate(([0.0], np.cumsum(steps)))
+    low, high = np.interp([first, last], times, grown)
+    return float(high - low) * (end - start) / (last - first)
+
+
+def total_increase(series: Series | None) -> float | None:
+    """How much a counter grew from its first sample to its last; None if there is none."""
+    if series is None or not len(series[0]):
+        return None
+    times, _ = series
+    return increase(series, float(times[0]), float(times[-1])) if times[-1] > times[0] else 0.0
+
+
+def within(series: Series | None, start: float, end: float) -> NDArray[np.float64]:
+    """The values sampled in the window; empty if there are none."""
+    if series is None:
+        return np.empty(0)
+    times, values = series
+    return values[(times >= start) & (times <= end)]
+
+
+def mean(series: Series | None, start: float, end: float) -> float | None:
+    values = within(series, start, end)
+    return float(values.mean()) if values.size else None
+
+
+def highest(series: Series | None, start: float, end: float) -> float | None:
+    values = within(series, start, end)
+    return float(values.max()) if values.size else None
+
+
+def growth(series: Series | None, start: float, end: float) -> float | None:
+    """Last value less first value of a gauge in the window."""
+    values = within(series, start, end)
+    return float(values[-1] - values[0]) if values.size else None
