@@ -67,6 +67,26 @@ def test_sigterm_writes_everything_and_the_next_start_finds_it(own_front: Front)
     assert front.client.retrieve("vectors_b", [1])[0].payload == {"of": "vectors_b"}
 
 
+def test_a_folder_that_cannot_be_loaded_is_one_sentence(tmp_path: Path) -> None:
+    home = tmp_path / "collections" / "vectors_broken"
+    home.mkdir(parents=True)
+    (home / "collection.json").write_text("{}")
+    result = run("--port", str(free_port()), "--data", str(tmp_path))
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert "vectors_broken" in result.stderr
+
+
+def test_what_a_crash_left_unfinished_is_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / "collections" / "vectors_half" / "shard-0").mkdir(parents=True)
+    front = Front(tmp_path).start()
+    try:
+        assert front.client.get_collections().collections == []
+        assert not (tmp_path / "collections" / "vectors_half").exists()
+    finally:
+        front.close()
+
+
 def test_kill_9_loses_nothing_that_was_acknowledged(own_front: Front) -> None:
     front = own_front
     front.client.create_collection("vectors_k", models.VectorParams(size=2, distance=models.Distance.DOT))

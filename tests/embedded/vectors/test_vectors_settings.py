@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.targets.embedded.vectors.errors import ApiError
+from bench.targets.embedded.vectors.reindex import optimization_due
 from bench.targets.embedded.vectors.settings import Settings
 
 BASE = {"vectors": {"size": 8, "distance": "Euclid"}}
@@ -111,3 +112,32 @@ def test_what_is_refused_names_the_field(body: dict[str, Any], status: int, name
         Settings.from_request(BASE | body)
     assert caught.value.status == status
     assert named in caught.value.message
+
+
+def test_automatic_optimization_threads_undo_a_number() -> None:
+    made = Settings.from_request(BASE | {"optimizers_config": {"max_optimization_threads": 0}})
+    assert made.optimizers["max_optimization_threads"] == 0
+    patched = made.patched({"optimizers_config": {"max_optimization_threads": "auto"}})
+    assert patched.optimizers["max_optimization_threads"] is None
+
+
+@pytest.mark.parametrize(
+    ("threshold", "points", "indexed", "unindexed", "due"),
+    [
+        (10, 0, 0, 0, False),
+        (10, 320, 0, 320, False),  # 320 x 8 x 4 bytes = 10 KB: at the threshold, not above
+        (10, 321, 0, 321, True),
+        (0, 10**6, 0, 10**6, False),
+        (10, 2000, 2000, 0, False),
+        (10, 1600, 2000, 0, False),  # a fifth is dead: at the threshold
+        (10, 1599, 2000, 0, True),
+        (10, 2000, 2000, 300, False),  # 300 replaced: 15 % dead
+        (0, 2000, 2000, 500, True),  # 500 replaced: 25 % dead
+        (10, 100, 999, 0, False),  # too small to clean up
+    ],
+)
+def test_when_an_optimization_is_due(
+    threshold: int, points: int, indexed: int, unindexed: int, due: bool
+) -> None:
+    settings = Settings.from_request(BASE | {"optimizers_config": {"indexing_threshold": threshold}})
+    assert optimization_due(settings, points, indexed, unindexed) is due

@@ -7,13 +7,13 @@ import json
 import logging
 import shutil
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import qdrant_edge as engine
 
-from .reindex import BuildError, start_build
+from .reindex import BuildError, optimization_due, start_build
 from .settings import Settings
 from .wire import PointId, engine_error
 
@@ -21,10 +21,17 @@ Json = dict[str, Any]
 
 _log = logging.getLogger(__name__)
 _MANIFEST = "collection.json"
-_KB = 1024
 
-# Where the engine saw nothing to optimize, it is asked again once this share of the points has changed.
+# Where the engine saw nothing to do, or failed, it is asked again once this share of the points has changed.
 _ASK_AGAIN_AFTER = 0.1
+
+
+def _ask(question: Callable[..., Any], *arguments: Any) -> Any:
+    """The engine's answer, or its refusal as an ApiError."""
+    try:
+        return question(*arguments)
+    except Exception as error:
+        raise engine_error(error) from error
 
 
 class Collection:
@@ -65,7 +72,7 @@ class Collection:
         except Exception as error:
             shutil.rmtree(home)
             raise engine_error(error) from error
-        collection._save()
+        collection._save(settings, 0, False)
         return collection
 
     @classmethod
@@ -88,8 +95,8 @@ class Collection:
     def _shard_path(self) -> Path:
         return self._home / f"shard-{self._number}"
 
-    def _save(self) -> None:
-        manifest = {"settings": self.settings.to_json(), "shard": self._number, "outdated": self._outdated}
+    def _save(self, settings: Settings, number: int, outdated: bool) -> None:
+        manifest = {"settings": settings.to_json(), "shard": number, "outdated": outdated}
         draft = self._home / f"{_MANIFEST}.new"
         draft.write_text(json.dumps(manifest))
         draft.replace(self._home / _MANIFEST)
@@ -97,44 +104,25 @@ class Collection:
     # Reads
 
     def query(self, request: Any) -> list[Any]:
-        try:
-            return self._shard.query(request)  # type: ignore[no-any-return]
-        except Exception as error:
-            raise engine_error(error) from error
+        return list(_ask(self._shard.query, request))
 
     def query_batch(self, requests: list[Any]) -> list[list[Any]]:
-        try:
-            return self._shard.query_batch(engine.QueryBatchRequest(requests))  # type: ignore[no-any-return]
-        except Exception as error:
-            raise engine_error(error) from error
+        return list(_ask(self._shard.query_batch, engine.QueryBatchRequest(requests)))
 
     def scroll(self, request: Any) -> tuple[list[Any], PointId | None]:
-        try:
-            return self._shard.scroll(request)  # type: ignore[no-any-return]
-        except Exception as error:
-            raise engine_error(error) from error
+        """A page of points in the order of their ids, and the id that the next page begins with."""
+        points, following = _ask(self._shard.scroll, request)
+        return points, following
 
     def count(self, request: Any) -> int:
-        try:
-            return self._shard.count(request)  # type: ignore[no-any-return]
-        except Exception as error:
-            raise engine_error(error) from error
+        return int(_ask(self._shard.count, request))
 
     def retrieve(self, ids: Iterable[Any], with_payload: Any, with_vector: Any) -> list[Any]:
-        try:
-            return self._shard.retrieve(list(ids), with_payload, with_vector)  # type: ignore[no-any-return]
-        except Exception as error:
-            raise engine_error(error) from error
+        return list(_ask(self._shard.retrieve, list(ids), with_payload, with_vector))
 
     @property
     def points(self) -> int:
         return int(self._shard.info().points_count)
-
-    @property
-    def unindexed(self) -> int:
-        """Points that a search finds by scanning. A lower bound after a restart."""
-        info = self._shard.info()
-        return int(max(len(self._unindexed), info.points_count - info.indexed_vectors_count))
 
     @property
     def building(self) -> bool:
@@ -203,10 +191,7 @@ class Collection:
         self, operation: Any, added: Sequence[PointId] = (), removed: Sequence[PointId] = ()
     ) -> int:
         async with self._writing:
-            try:
-                self._shard.update(operation)
-            except Exception as error:
-                raise engine_error(error) from error
+            _ask(self._shard.update, operation)
             if self._journal is not None:
                 self._journal.append(operation)
             self._unindexed.update(added)
@@ -233,25 +218,16 @@ class Collection:
     # Indexing
 
     def _due(self) -> bool:
-        """Whether the engine's optimizers have something to do, by Qdrant's own thresholds."""
+        info = self._shard.info()
+        if self._declined_at is not None:
+            changed = self._changes - self._declined_at
+            if changed < _ASK_AGAIN_AFTER * info.points_count:
+                return False
         if self._outdated:
             return True
-        if (
-            self._declined_at is not None
-            and self._changes - self._declined_at < _ASK_AGAIN_AFTER * self._shard.info().points_count
-        ):
-            return False
-        info = self._shard.info()
-        optimizers = self.settings.optimizers
-        threshold = optimizers["indexing_threshold"] * _KB
-        unindexed = self.unindexed
-        if threshold and unindexed * self.settings.vector_bytes > threshold:
-            return True
-        dead = info.indexed_vectors_count - (info.points_count - unindexed)
-        return bool(
-            info.indexed_vectors_count >= optimizers["vacuum_min_vector_number"]
-            and dead > optimizers["deleted_threshold"] * info.indexed_vectors_count
-        )
+        # After a restart nobody knows which points were replaced since the last build: a lower bound.
+        unindexed = max(len(self._unindexed), info.points_count - info.indexed_vectors_count)
+        return optimization_due(self.settings, info.points_count, info.indexed_vectors_count, unindexed)
 
     def consider_build(self) -> None:
         """Start building the index in the background where it is due and allowed."""
@@ -303,38 +279,45 @@ class Collection:
             while self._journal:
                 fresh.update(self._journal.popleft())
                 await asyncio.sleep(0)
+            # No await from here on: nothing can be written between the last replay and the switch.
+            self._save(self.settings, self._number + 1, outdated=False)
         except BaseException:
             fresh.close()
             raise
-        # No await from here on: nothing can be written between the last replay and the switch.
         old, old_path = self._shard, self._shard_path
         self._shard = fresh
         self._number += 1
         self._outdated = False
-        self._save()
         old.close()
         shutil.rmtree(old_path)
 
-    async def reconfigure(self, settings: Settings) -> None:
-        """Put new settings into force: at once where nothing is indexed, else by a new index.
+    async def reconfigure(self, changes: Json) -> None:
+        """Put the fields of an update request into force: at once, or by a new index where there is one.
 
-        Raises ApiError where the engine refuses them; the old ones then stay in force."""
-        await self._cancel_build()
+        Raises ApiError where they are wrong or the engine refuses them; the old ones then stay in force."""
         async with self._writing:
+            settings = self.settings.patched(changes)
+            if settings == self.settings:
+                return
+            await self._cancel_build()
             if self._shard.info().indexed_vectors_count:
                 self._outdated = True
             else:
-                self._shard.close()
-                try:
-                    self._shard = engine.EdgeShard.load(str(self._shard_path), settings.for_engine())
-                except Exception as error:
-                    self._shard = engine.EdgeShard.load(str(self._shard_path))
-                    raise engine_error(error) from error
+                self._reload(settings)
+            self._save(settings, self._number, self._outdated)
             self.settings = settings
             self._declined_at = None
             self._error = None
-            self._save()
         self.consider_build()
+
+    def _reload(self, settings: Settings) -> None:
+        path = str(self._shard_path)
+        self._shard.close()
+        try:
+            self._shard = engine.EdgeShard.load(path, settings.for_engine())
+        except Exception as error:
+            self._shard = engine.EdgeShard.load(path)
+            raise engine_error(error) from error
 
     async def _cancel_build(self) -> None:
         if self._task is not None:
@@ -345,8 +328,8 @@ class Collection:
 
     async def close(self) -> None:
         """Stop building, write everything to disk and let the folder go."""
-        await self._cancel_build()
         async with self._writing:
+            await self._cancel_build()
             if self._flush_timer is not None:
                 self._flush_timer.cancel()
             self._shard.flush()

@@ -14,7 +14,24 @@ from pathlib import Path
 
 from .settings import Settings
 
+_KB = 1024
 _CHILD = (sys.executable, "-m", f"{__package__}.build")
+
+
+def optimization_due(settings: Settings, points: int, indexed: int, unindexed: int) -> bool:
+    """Whether Qdrant's optimizers would have something to do, by its documented thresholds.
+
+    `points` are alive; `indexed` vectors lie in an index, dead ones included; `unindexed` points are found
+    by scanning. An index is due above `indexing_threshold` KB of unindexed vectors (0 = never), a clean-up
+    where dead vectors are more than `deleted_threshold` of an index of `vacuum_min_vector_number` or more."""
+    optimizers = settings.optimizers
+    threshold = optimizers["indexing_threshold"] * _KB
+    if threshold and unindexed * settings.vector_bytes > threshold:
+        return True
+    dead = indexed - (points - unindexed)
+    return bool(
+        indexed >= optimizers["vacuum_min_vector_number"] and dead > optimizers["deleted_threshold"] * indexed
+    )
 
 
 class BuildError(Exception):

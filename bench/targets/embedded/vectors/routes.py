@@ -66,8 +66,7 @@ def create_collection(request: Request) -> bool:
 
 
 async def update_collection(request: Request) -> bool:
-    collection = request.collection
-    await collection.reconfigure(collection.settings.patched(request.json()))
+    await request.collection.reconfigure(request.json())
     return True
 
 

@@ -49,7 +49,7 @@ _OPTIMIZERS = {
     "memmap_threshold": _COUNT,
     "indexing_threshold": _COUNT,
     "flush_interval_sec": _COUNT,
-    "max_optimization_threads": _COUNT,
+    "max_optimization_threads": _COUNT,  # null or "auto": as many as there are cores; 0: no optimization
     "prevent_unoptimized": _FLAG,
 }
 _WAL = {"wal_capacity_mb": Rule(int, 1), "wal_segments_ahead": _COUNT}
@@ -149,6 +149,14 @@ def _checked(given: Any, rules: dict[str, Rule], where: str) -> Json:
     return kept
 
 
+def _checked_optimizers(given: Any) -> Json:
+    automatic = isinstance(given, dict) and given.get("max_optimization_threads") == "auto"
+    if automatic:
+        given = given | {"max_optimization_threads": None}
+    kept = _checked(given, _OPTIMIZERS, "optimizers_config")
+    return kept | {"max_optimization_threads": None} if automatic else kept
+
+
 def _checked_quantization(given: object) -> Json | None:
     if given is None or given == "Disabled":
         return None
@@ -218,8 +226,7 @@ class Settings:
         return cls(
             params={"vectors": _checked_vector(body.get("vectors"))} | params,
             hnsw=_DEFAULT_HNSW | _checked(body.get("hnsw_config"), _HNSW, "hnsw_config"),
-            optimizers=_DEFAULT_OPTIMIZERS
-            | _checked(body.get("optimizers_config"), _OPTIMIZERS, "optimizers_config"),
+            optimizers=_DEFAULT_OPTIMIZERS | _checked_optimizers(body.get("optimizers_config")),
             wal=_DEFAULT_WAL | _checked(body.get("wal_config"), _WAL, "wal_config"),
             quantization=_checked_quantization(body.get("quantization_config")),
         )
@@ -245,8 +252,7 @@ class Settings:
             self,
             params=params,
             hnsw=self.hnsw | _checked(body.get("hnsw_config"), _HNSW, "hnsw_config"),
-            optimizers=self.optimizers
-            | _checked(body.get("optimizers_config"), _OPTIMIZERS, "optimizers_config"),
+            optimizers=self.optimizers | _checked_optimizers(body.get("optimizers_config")),
             quantization=quantization,
         )
 

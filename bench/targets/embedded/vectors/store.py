@@ -17,13 +17,16 @@ class Store:
     """Collections by name. Index builds run one at a time: they use every core that there is."""
 
     def __init__(self, data: Path) -> None:
-        """Load what is there. Raises OSError, and the engine's Exception for a shard that it cannot load."""
+        """Load what is there. Raises OSError, and RuntimeError for a collection that cannot be loaded."""
         self._home = data / "collections"
         self._builds = asyncio.Semaphore(1)
         self._collections: dict[str, Collection] = {}
         self._home.mkdir(parents=True, exist_ok=True)
         for home in sorted(path for path in self._home.iterdir() if path.is_dir()):
-            collection = Collection.open(home, self._builds)
+            try:
+                collection = Collection.open(home, self._builds)
+            except Exception as error:
+                raise RuntimeError(f"collection {home.name}: {error}") from error
             if collection is not None:
                 self._collections[home.name] = collection
 
@@ -48,11 +51,12 @@ class Store:
 
     def create(self, name: str, settings: Settings) -> None:
         """Raises ApiError for a name that is taken or cannot be a folder's."""
-        if name in self._collections:
-            raise existing_collection(name)
         if not name.strip(".") or _FORBIDDEN & set(name) or len(name.encode()) > _MAX_NAME_BYTES:
             raise out_of_range("collection_name", name, 'a file name without any of <>:"/\\|?*')
-        self._collections[name] = Collection.create(self._home / name, settings, self._builds)
+        home = self._home / name
+        if home.exists():  # Also one that is just being dropped.
+            raise existing_collection(name)
+        self._collections[name] = Collection.create(home, settings, self._builds)
 
     async def drop(self, name: str) -> bool:
         """Delete a collection and its data; False where there is none."""
