@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from bench.targets.embedded.patterns import compression
 from bench.targets.embedded.patterns.errors import QueryError, from_engine
-from bench.targets.embedded.patterns.wire import Counters, Request, Session, read_query, url_fields
+from bench.targets.embedded.patterns.wire import (
+    Counters,
+    Request,
+    Session,
+    query_id,
+    read_query,
+    url_fields,
+)
 
 
 def request(
@@ -82,6 +89,7 @@ def test_form_fields_count_like_those_of_the_url() -> None:
         (request(b"SELECT 1", session_id="s", session_timeout="-1"), 374, 500),
         (request(b"SELECT 1", compress="1"), 48, 501),
         (request(b"SELECT 1", param_x="\udcff"), 36, 400),
+        (request(b"SET max_threads = 1", default_format="✓"), 73, 404),
         (request(b"SELECT 1", headers={"content-encoding": "snappy"}), 89, 500),
         (request(b"SELECT 1", headers={"content-encoding": "zstd"}), 271, 500),
         (request(b"SELECT 1", headers={"origin": "http://page.invalid"}), 497, 403),
@@ -100,6 +108,12 @@ def test_external_tables_are_refused() -> None:
     body = b'--B\r\nContent-Disposition: form-data; name="ext"; filename="f"\r\n\r\n1\r\n--B--\r\n'
     with pytest.raises(QueryError, match="External tables"):
         read_query(request(body, headers={"content-type": "multipart/form-data; boundary=B"}))
+
+
+@pytest.mark.parametrize("name", ["", "two\r\nlines", "✓"])
+def test_query_id_that_fits_no_header_is_replaced(name: str) -> None:
+    assert len(query_id(request(query_id=name))) == 36
+    assert query_id(request(query_id="mine")) == "mine"
 
 
 def test_url_fields() -> None:

@@ -122,7 +122,8 @@ class Counters:
 
 def query_id(request: Request) -> str:
     """The client's name for the query, or a new one; `system.processes` shows the engine's own instead."""
-    return request.fields.get("query_id") or str(uuid.uuid4())
+    given = request.fields.get("query_id", "")
+    return given if given and given.isascii() and given.isprintable() else str(uuid.uuid4())
 
 
 def media_type(output_format: str) -> str:
@@ -164,9 +165,7 @@ def read_query(request: Request) -> Query:
         parameters={k.removeprefix(_PARAMETER): v for k, v in others.items() if k.startswith(_PARAMETER)},
         settings={k: v for k, v in others.items() if not k.startswith(_PARAMETER)},
         database=fields.get("database") or request.headers.get("x-clickhouse-database") or None,
-        default_format=(
-            fields.get("default_format") or request.headers.get("x-clickhouse-format") or DEFAULT_FORMAT
-        ),
+        default_format=_default_format(fields.get("default_format"), request.headers),
         session=_session(fields),
     )
 
@@ -176,6 +175,13 @@ def _text(name: str, value: str) -> str:
     if any("\udc80" <= character <= "\udcff" for character in value):
         raise refused(36, "BAD_ARGUMENTS", f"The value of {name} is not UTF-8.")
     return value
+
+
+def _default_format(parameter: str | None, headers: Mapping[str, str]) -> str:
+    name = parameter or headers.get("x-clickhouse-format") or DEFAULT_FORMAT
+    if not (name.isascii() and name.isalnum()):
+        raise refused(73, "UNKNOWN_FORMAT", f"Unknown format {name}.")
+    return name
 
 
 def _session(fields: Mapping[str, str]) -> Session | None:
