@@ -6,9 +6,11 @@ from collections import deque
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.record.tables import Columns
 from bench.record.vocabulary import ERRORS, OPERATIONS
+from bench.stats.quantiles import required
 
 #: Seconds that the rates and percentiles of the live display look back.
 WINDOW = 5.0
@@ -22,7 +24,7 @@ class Live:
     def __init__(self) -> None:
         self._rows = self._answered = self._sent = self._errors = self._dropped = 0
         self._by_operation = np.zeros((len(OPERATIONS), 2), np.int64)
-        self._recent: deque[tuple[float, np.ndarray[Any, np.dtype[np.float64]]]] = deque()
+        self._recent: deque[tuple[float, NDArray[np.float64]]] = deque()
         self._progress: dict[int, dict[str, Any]] = {}
         self._before: dict[int, dict[str, Any]] = {}
         self._phase: str | None = None
@@ -57,7 +59,8 @@ class Live:
     def line(self, now: float) -> dict[str, Any]:
         """The progress line for `now`; null where there is nothing to tell yet.
 
-        Times are seconds; `generator_cpu` is the cores used by the busiest load process."""
+        Times are seconds; `window` is the number of answers that the percentiles are of; `generator_cpu` is
+        the cores used by the busiest load process."""
         while self._recent and self._recent[0][0] < now - WINDOW:
             self._recent.popleft()
         due = sum(int(progress.get("due", 0)) for progress in self._progress.values())
@@ -68,7 +71,6 @@ class Live:
         then, due_then, answered_then = self._ticks[0]
         span = now - then
         responses = np.concatenate([values for _, values in self._recent]) if self._recent else np.empty(0)
-        p50, p95, p99 = np.percentile(responses, (50, 95, 99)) if len(responses) else (None, None, None)
         return {
             "t": round(now, 3),
             "phase": self._phase,
@@ -81,9 +83,9 @@ class Live:
             "rate_done": _ratio(self._answered - answered_then, span),
             "in_flight": in_flight,
             "window": len(responses),
-            "p50": _rounded(p50),
-            "p95": _rounded(p95),
-            "p99": _rounded(p99),
+            "p50": _percentile(responses, 0.50),
+            "p95": _percentile(responses, 0.95),
+            "p99": _percentile(responses, 0.99),
             "operations": {
                 name: {"answered": int(answered), "errors": int(errors)}
                 for name, (answered, errors) in zip(OPERATIONS, self._by_operation, strict=True)
@@ -105,5 +107,8 @@ def _ratio(amount: float, seconds: float) -> float | None:
     return round(amount / seconds, 3) if seconds > 0 else None
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(float(value), 6)
+def _percentile(responses: NDArray[np.float64], q: float) -> float | None:
+    """None where the window holds too few answers to tell."""
+    if len(responses) < required(q):
+        return None
+    return round(float(np.quantile(responses, q)), 6)

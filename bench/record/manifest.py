@@ -76,22 +76,32 @@ class Fingerprint(_Part):
     noted: Noted
 
 
+class Reason(_Part):
+    """`code` for programs, `sentence` with the numbers for people."""
+
+    code: str
+    sentence: str
+
+
 class Soundness(_Part):
-    """Whether the measurement may be believed; the reasons are sentences."""
+    """Whether the measurement may be believed, why not, and what could not be judged."""
 
     level: Literal["sound", "qualified", "unsound"]
-    reasons: list[str] = Field(default_factory=list)
+    reasons: list[Reason] = Field(default_factory=list)
+    unknown: list[Reason] = Field(default_factory=list)
 
 
 class ObjectiveVerdict(_Part):
-    """An objective as the user wrote it, what was measured (in the objective's unit), and the judgement."""
+    """An objective as the user wrote it, the judgement, and what was measured: seconds, a share from 0 to 1,
+    or per second, with its 95 % interval and the number of observations."""
 
     objective: str
     verdict: Literal["pass", "fail", "inconclusive"]
     measured: float | None = None
     low: float | None = None
     high: float | None = None
-    reason: str = ""
+    n: int = 0
+    sentence: str = ""
 
 
 class Finding(_Part):

@@ -20,6 +20,7 @@ from bench.record.manifest import (
     Manifest,
     ObjectiveVerdict,
     Phase,
+    Reason,
     Soundness,
     plan_hash,
 )
@@ -30,7 +31,7 @@ FULL = example(
     tags={"commit": "abc"},
     live_knobs={"redis.maxmemory": 0, "redis.appendonly": "yes"},
     phases=[Phase(name="measure", start=5.0, end=35.0)],
-    soundness=Soundness(level="qualified", reasons=["not steady"]),
+    soundness=Soundness(level="qualified", reasons=[Reason(code="drift", sentence="not steady")]),
     objectives=[ObjectiveVerdict(objective="p95(predict) < 50ms", verdict="pass", measured=12.0)],
     findings=[Finding(id="binding", severity="info", message="kato binds", evidence={"cores": 0.93})],
     load=LoadEnds(ends=[{"rows": 10, "in_flight_seconds": 0.5}], missing_end=1),

@@ -245,7 +245,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
             *PROGRAM,
             "--folder",
             tmp_path / "gone",
-            *"--origin 0 --source 0 --progress 1".split(),
+            *["--origin", "0", "--source", "0", "--progress", "1"],
         ],
         stdin=subprocess.DEVNULL,
         capture_output=True,
