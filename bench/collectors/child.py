@@ -66,7 +66,7 @@ def collect(spec: Spec, sock: socket.socket, outbox: queue.SimpleQueue[_Frame | 
         outbox.put((frames.EVENT, {"t": t, "kind": kind, **fields}))
 
     context = Context(spec.target, {**spec.processes, "collectors": os.getpid()}, note)
-    collectors = [made for kind in registry.find(note) if (made := kind.create(context)) is not None]
+    collectors = registry.make(context)
     stop = threading.Event()
     samplers = [
         Sampler(

@@ -20,8 +20,15 @@ def discover_all(facts: TargetFacts, timeout: float = 3.0) -> tuple[TargetFacts,
     All parts are asked at the same time; after `timeout` seconds the rest counts as silent. A part that
     fails or stays silent gets a `note` and changes nothing else. Live values win over those in
     `facts.knobs`, which are what was asked for. Never raises because of a part."""
-    context = Context(facts)
-    collectors = [made for kind in registry.find() if (made := kind.create(context)) is not None]
+    failed: dict[str, str] = {}
+
+    def note(kind: str, /, **fields: object) -> None:
+        if kind == "collector_failed":
+            failed[str(fields["source"])] = str(fields["error"])
+
+    collectors = registry.make(Context(facts, note=note))
+    for source, error in failed.items():
+        facts = _with_note(facts, source, f"cannot be asked: {error}")
     answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
     for collector in collectors:
         # Daemon threads: a part that hangs must delay neither this call nor the end of the process.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 
 from bench.collectors import sources
-from bench.collectors.base import Collector, Metric, describe, discard
+from bench.collectors.base import Collector, Context, Metric, describe, discard
 
 ENTRY_POINT_GROUP = "kato_bench.collectors"
 
@@ -26,6 +26,20 @@ def find(note: Callable[..., None] = discard) -> list[type[Collector]]:
         except Exception as error:
             note("collector_failed", source=entry.name, error=describe(error))
     return found
+
+
+def make(context: Context) -> list[Collector]:
+    """The collectors that this target has a source for. One that cannot be made is noted and left out."""
+    made = []
+    for kind in find(context.note):
+        try:
+            collector = kind.create(context)
+        except Exception as error:
+            context.note("collector_failed", source=kind.source, error=describe(error))
+            continue
+        if collector is not None:
+            made.append(collector)
+    return made
 
 
 def catalogue() -> dict[str, dict[str, Metric]]:

@@ -112,6 +112,14 @@ def test_a_url_target_alone(child: Start, kato: Kato) -> None:
     assert {row[1] for row in one.rows} == {"host", "process", "kato"}
 
 
+def test_an_address_that_is_none_is_an_event(child: Start, kato: Kato) -> None:
+    parts = (PartFacts("redis", address="somewhere"),)
+    one = child(TargetFacts("url", kato.url, parts=parts), 0.2).read_until(lambda seen: seen.times("host"))
+    one.finish()
+
+    assert one.kinds("redis") == ["collector_failed"]
+
+
 def test_nothing_is_left_behind(child: Start, kato: Kato, valkey: Valkey) -> None:
     one = child(facts(kato, valkey), 0.2).read_until(lambda seen: seen.rows)
     process = psutil.Process(one.process.pid)

@@ -60,3 +60,13 @@ def test_nothing_there_at_all() -> None:
     before = TargetFacts("url", f"http://127.0.0.1:{free_port()}")
 
     assert discover_all(before) == (before, {})
+
+
+def test_an_address_that_is_none_is_noted(kato: Kato) -> None:
+    parts = (PartFacts("redis", address="somewhere"),)
+    facts, _ = discover_all(TargetFacts("url", kato.url, parts=parts))
+
+    found = facts.part("redis")
+    assert found is not None
+    assert found.note is not None
+    assert found.note.startswith("cannot be asked: ValueError")
