@@ -1,1 +1,313 @@
-"""Under construction in this commit series."""
+"""One run from start to finish: the target, the processes that measure it, and the record of it all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench import __version__
+from bench.collectors.discovery import discover_all
+from bench.errors import BenchError, PartFailedError, UnreachableError, UsageError
+from bench.plan import Plan
+from bench.record import folder as folders
+from bench.record import manifest as manifests
+from bench.record.fingerprint import collect_fingerprint
+from bench.record.manifest import Corpus, LoadEnds, Manifest, Phase
+from bench.record.reader import RunRecord
+from bench.record.writer import this_process
+from bench.supervision.supervisor import Child, Supervisor, tail
+from bench.targets.base import Target, TargetFacts
+
+#: Most seconds for the collectors and the recorder to write down what they have.
+_PATIENCE = 10.0
+_TICK = 0.2
+
+Watch = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is concluded from a finished record and kept in its manifest."""
+
+    soundness: manifests.Soundness
+    objectives: list[manifests.ObjectiveVerdict]
+    findings: list[manifests.Finding]
+
+
+class Runner:
+    """Runs one plan against one target. `stop` may be called from a signal handler at any time: the schedule
+    ends, open requests and the clean-up get a short while, and what was measured is kept as `interrupted`."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        scenario_path: Path,
+        corpus: Corpus,
+        supervisor: Supervisor,
+        make_target: Callable[[Path], Target],
+        judge: Callable[[RunRecord], Judgement],
+        *,
+        base: Path | None = None,
+        watch: Watch = lambda line: None,
+        say: Callable[[str], None] = lambda sentence: None,
+    ) -> None:
+        """`make_target` gets the run's folder; `watch` the recorder's progress lines; `say` one sentence for
+        each step that takes time."""
+        self._plan = plan
+        self._scenario_path = scenario_path
+        self._corpus = corpus
+        self._supervisor = supervisor
+        self._make_target = make_target
+        self._judge = judge
+        self._base = base
+        self._watch = watch
+        self._say = say
+        self._stop_wanted = False
+
+    def stop(self) -> None:
+        self._stop_wanted = True
+
+    def run(self) -> RunRecord:
+        """Raises BenchError if the run cannot be made; one that began is then marked `interrupted`."""
+        self._folder = folders.create(self._plan.scenario, self._base)
+        self._origin = time.monotonic()
+        self._manifest = self._new_manifest()
+        began = False
+        target = self._make_target(self._folder)
+        try:
+            manifests.write(self._folder, self._manifest)
+            self._say("starting the target")
+            facts = self._describe(target.start())
+            manifests.write(self._folder, self._manifest)
+            began = True
+            self._measure(target, facts)
+        except BaseException as error:
+            if began:
+                self._interrupt(_reason(error))
+            else:
+                shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        finally:
+            target.close()
+        return RunRecord(self._folder)
+
+    def _new_manifest(self) -> Manifest:
+        return Manifest(
+            run=self._folder.name,
+            created=datetime.now(UTC),
+            origin_monotonic=self._origin,
+            writer=this_process(),
+            kato_bench=__version__,
+            plan=self._plan,
+            tags=self._plan.tags,
+            fingerprint=collect_fingerprint(self._plan, None, self._corpus),
+            corpus=self._corpus,
+        )
+
+    def _describe(self, facts: TargetFacts) -> TargetFacts:
+        """Ask every part what it is and how it is set, before the load changes anything."""
+        facts, live = discover_all(facts)
+        self._manifest.target = facts
+        self._manifest.live_knobs = dict(live)
+        self._manifest.fingerprint = collect_fingerprint(self._plan, facts, self._corpus)
+        return facts
+
+    def _measure(self, target: Target, facts: TargetFacts) -> None:
+        with _Processes(self._supervisor, self._folder, self._origin) as processes:
+            processes.start_load(self._load_spec(facts))
+            processes.start_collectors(facts)
+            final = self._follow(processes, target)
+        self._finish(final)
+
+    def _load_spec(self, facts: TargetFacts) -> dict[str, Any]:
+        stamp, letters = self._folder.name[:19], self._folder.name[-4:]
+        return {
+            "plan": self._plan.model_dump(mode="json"),
+            "base_url": facts.base_url,
+            "origin": self._origin,
+            "run": "".join(c for c in stamp if c.isdigit())[4:] + letters,
+            "process": 0,
+            "scenario_path": str(self._scenario_path),
+            "clean_up": self._plan.target.kind == "url" and not self._plan.keep_data,
+        }
+
+    def _follow(self, processes: _Processes, target: Target) -> dict[str, Any]:
+        """Pass progress on until the recorder has said its last line, which is returned."""
+        collectors_stopped = False
+        for line in processes.progress():
+            if line is not None:
+                if "error" in line:
+                    raise UsageError(
+                        f"{line['error'].rstrip('.')}. Make room, or name another place with --out."
+                    )
+                if line.get("final"):
+                    return line
+                self._watch(line)
+            target.check()
+            if self._stop_wanted:
+                processes.stop_load()
+            if not collectors_stopped and processes.load_has_ended():
+                processes.stop_collectors()
+                collectors_stopped = True
+        raise PartFailedError(f"The recorder died. Its log: {tail(processes.recorder.log, 5)}")
+
+    def _finish(self, final: dict[str, Any]) -> None:
+        """Write down how the run ended. Raises BenchError where it measured nothing that can be used."""
+        manifest = self._manifest
+        manifest.load = LoadEnds(ends=final["ends"], missing_end=final["missing_end"])
+        record = RunRecord(self._folder)
+        manifest.phases = [
+            Phase(name=event["name"], start=event["start"], end=event["end"])
+            for event in record.events()
+            if event["kind"] == "phase"
+        ]
+        manifest.totals = record.count(None, None)
+        manifest.files = manifests.hash_files(self._folder)
+        load = next((end for end in final["ends"] if "in_flight_seconds" in end), None)
+        failure = _load_failure(load, self._folder, self._plan)
+        if failure is None and load is not None and load["stopped_early"]:
+            manifest.status, manifest.reason = "interrupted", "it was stopped before its end"
+        elif failure is not None:
+            manifest.status, manifest.reason = "interrupted", str(failure)
+        else:
+            manifest.status = "finished"
+        manifests.write(self._folder, manifest)
+        if failure is not None:
+            raise failure
+        judgement = self._judge(RunRecord(self._folder))
+        manifest.soundness = judgement.soundness
+        manifest.objectives = judgement.objectives
+        manifest.findings = judgement.findings
+        manifests.write(self._folder, manifest)
+
+    def _interrupt(self, reason: str) -> None:
+        """Mark the run; what cannot be written is said by the writer that is gone."""
+        if self._manifest.status == "running":
+            self._manifest.status, self._manifest.reason = "interrupted", reason
+            with contextlib.suppress(BenchError):
+                manifests.write(self._folder, self._manifest)
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, BenchError) else type(error).__name__
+
+
+def _load_failure(load: dict[str, Any] | None, folder: Path, plan: Plan) -> BenchError | None:
+    """Why the load did not do what the plan says, None if it did."""
+    if load is None:
+        return PartFailedError(f"The load process died. Its log: {tail(folder / 'logs' / 'load-0.log', 5)}")
+    if load.get("failure"):
+        return UnreachableError(f"The target does not take what the scenario needs: {load['failure']}.")
+    if load.get("scenario_error"):
+        return BenchError(f"The scenario {plan.scenario} failed: {load['scenario_error']}.")
+    return None
+
+
+class _Processes:
+    """The load process, the collectors and the recorder of one run, joined by socket pairs."""
+
+    def __init__(self, supervisor: Supervisor, folder: Path, origin: float) -> None:
+        self._supervisor = supervisor
+        self._folder = folder
+        self._origin = origin
+        self._logs = folder / "logs"
+        self._logs.mkdir(exist_ok=True)
+        self._load_end, load_source = socket.socketpair()
+        self._collectors_end, collectors_source = socket.socketpair()
+        progress, progress_writer = os.pipe()
+        self._progress = progress
+        sources = [load_source.fileno(), collectors_source.fileno(), progress_writer]
+        command = ["--folder", str(folder.absolute()), "--origin", str(origin)]
+        command += ["--source", "{fd0}", "--source", "{fd1}", "--progress", "{fd2}"]
+        self.recorder = self._start("recorder", "bench.record.recorder", command, sources)
+        load_source.close()
+        collectors_source.close()
+        os.close(progress_writer)
+        self._load: Child | None = None
+        self._collectors: Child | None = None
+
+    def __enter__(self) -> _Processes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End what still runs, the recorder last: it writes down what the others have sent."""
+        for child in (self._load, self._collectors):
+            if child is not None:
+                with contextlib.suppress(PartFailedError):
+                    child.stop()
+        for end in (self._load_end, self._collectors_end):
+            end.close()
+        with contextlib.suppress(PartFailedError):
+            self.recorder.stop(_PATIENCE)
+        os.close(self._progress)
+
+    def start_load(self, spec: dict[str, Any]) -> None:
+        command = ["--spec", self._spec("load-0", spec), "--recorder-fd", "{fd0}"]
+        # One thread: numpy's would spin on the cores that the target needs.
+        env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        self._load = self._start("load-0", "bench.load.child", command, [self._load_end.fileno()], env)
+        self._load_end.close()
+
+    def start_collectors(self, facts: TargetFacts) -> None:
+        assert self._load is not None
+        spec = {
+            "origin": self._origin,
+            "target": facts.to_json(),
+            "processes": {"load-0": self._load.pid, "recorder": self.recorder.pid},
+            "interval": 1.0,
+        }
+        command = ["--socket-fd", "{fd0}", "--spec", self._spec("collectors", spec)]
+        fds = [self._collectors_end.fileno()]
+        self._collectors = self._start("collectors", "bench.collectors.child", command, fds)
+        self._collectors_end.close()
+
+    def stop_load(self) -> None:
+        """Ask the load process to end its schedule; asking again changes nothing."""
+        if self._load is not None and self._load.poll() is None:
+            os.kill(self._load.pid, signal.SIGTERM)
+
+    def load_has_ended(self) -> bool:
+        return self._load is not None and self._load.poll() is not None
+
+    def stop_collectors(self) -> None:
+        if self._collectors is not None:
+            self._collectors.stop(_PATIENCE)
+
+    def progress(self) -> Iterator[dict[str, Any] | None]:
+        """The recorder's lines as they come, and None where a while passes without one; ends with it."""
+        buffer = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._progress, selectors.EVENT_READ)
+            while True:
+                if not selector.select(_TICK):
+                    yield None
+                    continue
+                data = os.read(self._progress, 65_536)
+                if not data:
+                    return
+                *lines, buffer = (buffer + data).split(b"\n")
+                for line in lines:
+                    yield json.loads(line)
+
+    def _spec(self, name: str, spec: dict[str, Any]) -> str:
+        path = self._logs / f"{name}.json"
+        path.write_text(json.dumps(spec))
+        return str(path.absolute())
+
+    def _start(
+        self, name: str, module: str, arguments: list[str], fds: list[int], env: dict[str, str] | None = None
+    ) -> Child:
+        argv = [sys.executable, "-m", module, *arguments]
+        return self._supervisor.start(name, argv, env=env, log=self._logs / f"{name}.log", fds=fds)

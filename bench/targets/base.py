@@ -55,5 +55,8 @@ class Target(Protocol):
 
         Raises UnreachableError, PartFailedError or UsageError."""
 
+    def check(self) -> None:
+        """Raises PartFailedError if a part that `start` began has died."""
+
     def close(self) -> None:
         """End what `start` began; safe to call twice, and after a failed start."""

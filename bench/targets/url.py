@@ -48,8 +48,11 @@ class UrlTarget:
             parts=(kato, *(PartFacts(store, note="its address is not given") for store in _STORES)),
         )
 
+    def check(self) -> None:
+        """Nothing was started that could have died."""
+
     def close(self) -> None:
-        """Nothing was started."""
+        """Nothing was started that could be ended."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ class EmbeddedDeployment:
     """Redis, Qdrant's engine, ClickHouse's engine and a KATO API, each in its own process.
 
     `chosen` maps canonical knob names to texts, as `bench.knobs.catalogue.parse` returns them. Data and logs
-    live below `folder`; `close` removes them unless `keep`. `patience`: seconds that the parts have in all to
+    live below `folder`; `close` removes them unless `keep`. Logs written to a folder `logs` of the caller's
+    always stay. `patience`: seconds that the parts have in all to
     become ready."""
 
     def __init__(
@@ -43,6 +44,7 @@ class EmbeddedDeployment:
         kato_port: int | None = None,
         *,
         keep: bool = False,
+        logs: Path | None = None,
         patience: float = 60.0,
     ) -> None:
         self._supervisor = supervisor
@@ -53,7 +55,10 @@ class EmbeddedDeployment:
         self._keep = keep
         self._patience = patience
         self._running: list[tuple[Part, Child]] = []
-        self._own_folders = [self._folder / name for name in (*_PART_NAMES, "logs")]
+        self._logs = self._folder / "logs" if logs is None else logs.absolute()
+        self._own_folders = [self._folder / name for name in _PART_NAMES]
+        if logs is None:
+            self._own_folders.append(self._logs)
 
     @property
     def warnings(self) -> list[str]:
@@ -131,7 +136,7 @@ class EmbeddedDeployment:
     def _prepare(self, part: Part) -> tuple[Path, Path]:
         """The part's folder with its files, and its empty log."""
         folder = self._folder / part.name
-        log = self._folder / "logs" / f"{part.name}.log"
+        log = self._logs / f"{part.name}.log"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             log.parent.mkdir(exist_ok=True)

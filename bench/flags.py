@@ -1,0 +1,188 @@
+"""From the flags of `kato-bench run` to a plan. Every refusal is a UsageError of one sentence."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from bench.errors import UsageError
+from bench.gate import objectives
+from bench.knobs import catalogue as knobs
+from bench.knobs.knob import KnobError
+from bench.load.catalogue import Scenario, option_values
+from bench.plan import Arrivals, Phases, Plan, TargetPlan
+
+#: Connections per KATO worker: above 50 its session pool fails, and its limit counts idle ones too.
+CONNECTIONS_PER_WORKER = 40
+#: Where CI says what it builds: tag -> environment names, the first that is set counts.
+_CI = {
+    "commit": ("GITHUB_SHA", "CI_COMMIT_SHA", "BUILDKITE_COMMIT", "CIRCLE_SHA1", "GIT_COMMIT"),
+    "branch": ("GITHUB_REF_NAME", "CI_COMMIT_REF_NAME", "BUILDKITE_BRANCH", "CIRCLE_BRANCH", "GIT_BRANCH"),
+}
+
+Profile = Literal["healthy", "shipped"]
+
+
+@dataclass(frozen=True)
+class RunFlags:
+    """The flags as they were typed; None = not given."""
+
+    target: str = "embedded"
+    rate: float | None = None
+    users: int | None = None
+    arrivals: str | None = None
+    think: float | None = None
+    warmup: float = 5.0
+    duration: float = 30.0
+    seed: int = 1
+    timeout: float = 30.0
+    connections: int | None = None
+    workers: int | None = None
+    profile: str | None = None
+    set: Sequence[str] = ()
+    data: Sequence[str] = ()
+    session: Sequence[str] = ()
+    tag: Sequence[str] = ()
+    objective: Sequence[str] = ()
+    corpus: Path | None = None
+    keep_data: bool = False
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+def make_plan(scenario: Scenario, flags: RunFlags) -> Plan:
+    """Raises UsageError for what is wrong, malformed, or does not go together."""
+    for name, number in (("--duration", flags.duration), ("--timeout", flags.timeout)):
+        _positive(name, number)
+    if not (math.isfinite(flags.warmup) and flags.warmup >= 0):
+        raise UsageError(f"--warmup {flags.warmup:g}: give seconds, 0 or more.")
+    for text in flags.objective:
+        objectives.parse(text)
+    target = target_plan(flags)
+    data = option_values(scenario.about, pairs("--data", flags.data))
+    session = {key: _session_value(value) for key, value in pairs("--session", flags.session).items()}
+    if session.get("process_predictions") is True and _sessions(flags, data) > data["nodes"]:
+        raise UsageError(
+            "--session process_predictions=true: with predictions at observe time, two sessions of one node "
+            f"that observe at once stop a KATO worker for ever; give at most one session per node "
+            f"(--data sessions={data['nodes']})."
+        )
+    return Plan(
+        scenario=scenario.name,
+        arrivals=_arrivals(scenario, flags),
+        phases=Phases(warmup=flags.warmup, measure=flags.duration),
+        target=target,
+        data=data,
+        session=session,
+        corpus=str(flags.corpus.absolute()) if flags.corpus else None,
+        objectives=list(flags.objective),
+        connections=_connections(flags, target),
+        timeout=flags.timeout,
+        seed=flags.seed,
+        tags={**_ci_tags(flags.environment), **pairs("--tag", flags.tag)},
+        keep_data=flags.keep_data,
+    )
+
+
+def target_plan(flags: RunFlags) -> TargetPlan:
+    assignments = list(flags.set)
+    if flags.workers is not None:
+        assignments.append(f"uvicorn.workers={flags.workers}")
+    if flags.profile not in (None, "healthy", "shipped"):
+        raise UsageError(f"--profile {flags.profile}: there are healthy and shipped.")
+    if flags.target == "embedded":
+        profile: Profile = "shipped" if flags.profile == "shipped" else "healthy"
+        return TargetPlan(kind="embedded", profile=profile, knobs=parse_knobs(assignments))
+    if assignments or flags.profile is not None:
+        raise UsageError(
+            "--set, --workers and --profile shape the embedded target; a target given by URL runs already."
+        )
+    return TargetPlan(kind="url", url=flags.target)
+
+
+def parse_knobs(assignments: Sequence[str]) -> dict[str, str]:
+    """Canonical knob name -> value, from `KNOB=VALUE` texts."""
+    try:
+        return knobs.parse(assignments)
+    except KnobError as error:
+        raise UsageError(f"--set: {str(error).rstrip('.')}.") from error
+
+
+def pairs(flag: str, texts: Sequence[str]) -> dict[str, str]:
+    """KEY=VALUE texts of a flag that may be given many times; a key may not have two values."""
+    found: dict[str, str] = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        if not sign or not key.strip():
+            raise UsageError(f"{flag} {text!r}: write KEY=VALUE.")
+        if found.setdefault(key.strip(), value) != value:
+            raise UsageError(f"{flag} {key}: given two values, {found[key.strip()]!r} and {value!r}.")
+    return found
+
+
+def _arrivals(scenario: Scenario, flags: RunFlags) -> Arrivals:
+    if flags.users is not None and flags.rate is not None:
+        raise UsageError(
+            "--rate and --users exclude each other: an open model has a rate, a closed one users."
+        )
+    if flags.users is not None or flags.arrivals == "closed":
+        if flags.users is None:
+            raise UsageError("--arrivals closed needs --users N.")
+        if flags.users < 1:
+            raise UsageError(f"--users {flags.users}: give 1 or more.")
+        if flags.arrivals not in (None, "closed"):
+            raise UsageError(f"--arrivals {flags.arrivals} needs --rate, not --users.")
+        think = flags.think or 0.0
+        if not (math.isfinite(think) and think >= 0):
+            raise UsageError(f"--think {think:g}: give seconds, 0 or more.")
+        return Arrivals(kind="closed", users=flags.users, think=think)
+    if flags.think is not None:
+        raise UsageError("--think goes with --users: only a closed model has think time.")
+    rate = scenario.about["defaults"]["rate"] if flags.rate is None else flags.rate
+    _positive("--rate", rate)
+    if flags.arrivals == "constant":
+        return Arrivals(kind="constant", rate=rate)
+    if flags.arrivals in (None, "poisson"):
+        return Arrivals(kind="poisson", rate=rate)
+    raise UsageError(f"--arrivals {flags.arrivals}: there are poisson, constant and closed.")
+
+
+def _positive(flag: str, number: float) -> None:
+    if not (math.isfinite(number) and number > 0):
+        raise UsageError(f"{flag} {number:g}: give a number above 0.")
+
+
+def _sessions(flags: RunFlags, data: Mapping[str, object]) -> int:
+    return flags.users if flags.users is not None else int(str(data["sessions"]))
+
+
+def _session_value(text: str) -> object:
+    """A session config value as JSON where it is JSON (numbers, true, lists), else the text itself."""
+    import json
+
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _connections(flags: RunFlags, target: TargetPlan) -> int:
+    if flags.connections is not None:
+        if flags.connections < 1:
+            raise UsageError(f"--connections {flags.connections}: give 1 or more.")
+        return flags.connections
+    if target.kind == "url":
+        return CONNECTIONS_PER_WORKER
+    workers = knobs.resolve(target.profile, target.knobs, os.cpu_count() or 1)["uvicorn.workers"]
+    return CONNECTIONS_PER_WORKER * int(workers)
+
+
+def _ci_tags(environment: Mapping[str, str]) -> dict[str, str]:
+    found = {
+        tag: next((environment[name] for name in names if environment.get(name)), "")
+        for tag, names in _CI.items()
+    }
+    return {tag: value for tag, value in found.items() if value}

@@ -1,0 +1,116 @@
+"""What a run record holds for the judgement of its soundness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from bench.gate.soundness import Measurements
+from bench.record.finalise import iterate_requests
+from bench.stats import steady
+from bench.stats.counters import increase
+
+if TYPE_CHECKING:
+    from bench.record.manifest import LoadEnds, Phase
+    from bench.record.reader import RunRecord, Series
+
+_OPTIMISING = 1.0
+
+Metrics = Mapping[tuple[str, str, str], "Series"]
+
+
+def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
+    """Gather them from the rows, histograms and metrics of the measure phase; `load` is what the load
+    children said when they ended."""
+    phase = record.phase("measure")
+    if phase is None or phase.end is None:
+        return Measurements(due=0)
+    rows = _Rows(record, phase, late=record.manifest.plan.timeout / 2)
+    metrics = record.metrics()
+    throttled, _ = _increase(metrics.get(("host", "", "cgroup_cpu_throttled_periods_total")), phase)
+    periods, _ = _increase(metrics.get(("host", "", "cgroup_cpu_periods_total")), phase)
+    steal = _within(metrics.get(("host", "", "cpu_steal_share")), phase)
+    statuses = [
+        _within(series, phase)
+        for (source, _, name), series in metrics.items()
+        if (source, name) == ("qdrant", "status")
+    ]
+    ends = [end for end in load.ends if "in_flight_seconds" in end]
+    return Measurements(
+        due=record.count(None, "measure").requests,
+        dropped_by_generator=rows.dropped_late,
+        dropped_by_target=rows.dropped - rows.dropped_late,
+        dispatch_lag_p99=record.histogram(kind="lag", outcome=None).quantile(0.99),
+        response_p95=record.histogram().quantile(0.95),
+        generator_cpu=_generator_cpu(metrics, phase),
+        throttled=throttled / periods if periods and throttled is not None else None,
+        steal=float(steal.mean()) if len(steal) else None,
+        in_flight_integral=sum(end["in_flight_seconds"] - end["unanswered_seconds"] for end in ends)
+        if ends and not load.missing_end
+        else None,
+        busy_seconds=rows.busy_seconds,
+        backlog_start=rows.open_at_start,
+        backlog_end=rows.open_at_end,
+        steadiness=_steadiness(record),
+        qdrant_optimising=any((values == _OPTIMISING).any() for values in statuses) if statuses else None,
+    )
+
+
+class _Rows:
+    """Sums over all rows, read once in batches."""
+
+    def __init__(self, record: RunRecord, measure: Phase, late: float) -> None:
+        assert measure.end is not None
+        self.dropped = self.dropped_late = self.open_at_start = self.open_at_end = 0
+        self.busy_seconds = 0.0
+        for batch in iterate_requests(record.folder, ("due", "picked", "done", "phase", "error")):
+            due, picked, done = (
+                batch.column(name).to_numpy(zero_copy_only=False) for name in ("due", "picked", "done")
+            )
+            measured = pc.equal(batch.column("phase"), "measure").to_numpy(False)
+            dropped = pc.equal(batch.column("error"), "dropped").to_numpy(False) & measured
+            self.dropped += int(dropped.sum())
+            self.dropped_late += int((dropped & (picked - due > late)).sum())
+            self.busy_seconds += float(np.nansum(done - picked))
+            self.open_at_start += _open(due, done, measure.start)
+            self.open_at_end += _open(due, done, measure.end)
+
+
+def _open(due: NDArray[np.float64], done: NDArray[np.float64], at: float) -> int:
+    """Requests that were due by then and not yet answered."""
+    return int(((due <= at) & ~(done <= at)).sum())
+
+
+def _within(series: Series | None, phase: Phase) -> NDArray[np.float64]:
+    if series is None:
+        return np.empty(0)
+    times, values = series
+    return values[(times >= phase.start) & (times <= (phase.end or 0.0))]
+
+
+def _generator_cpu(metrics: Metrics, phase: Phase) -> float | None:
+    """The busiest load process' share of its core, as the collector saw it from outside."""
+    shares = []
+    for (source, instance, name), series in metrics.items():
+        if (source, name) == ("process", "cpu_seconds_total") and instance.startswith("load-"):
+            used, seconds = _increase(series, phase)
+            if used is not None:
+                shares.append(used / seconds)
+    return max(shares, default=None)
+
+
+def _increase(series: Series | None, phase: Phase) -> tuple[float | None, float]:
+    if series is None or phase.end is None:
+        return None, 0.0
+    return increase(*series, phase.start, phase.end)
+
+
+def _steadiness(record: RunRecord) -> steady.Steadiness | None:
+    """Asked only of an open model with a rate that does not change: a closed one slows with its target."""
+    if record.manifest.plan.arrivals.kind not in ("poisson", "constant"):
+        return None
+    return steady.assess(*steady.medians(record.per_second()))
