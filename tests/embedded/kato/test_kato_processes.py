@@ -46,7 +46,7 @@ class TestWorkers:
         assert len(futures) == 1
         assert json.loads(futures.pop())[0]["future"] == [[str(number)] for number in range(10, 20)]
 
-    def test_workers_end_with_a_killed_supervisor_even_when_busy(self, start_api, until):
+    def test_workers_end_with_a_killed_supervisor(self, start_api, until):
         api = start_api(workers=2).wait_ready()
         supervisor = psutil.Process(api.server.process.pid)
         workers = [

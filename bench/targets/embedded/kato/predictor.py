@@ -72,7 +72,7 @@ class Predictor:
         survivors = await self._survivors(query, state, candidates)
         if not survivors:
             return NOTHING
-        kept = sorted(survivors, key=lambda one: -one.match.similarity)[: 3 * query.max_predictions]
+        kept = survivors[: 3 * query.max_predictions]
         totals = await self._knowledge.totals(query.kb)
         presents = [flatten(one.alignment.present) for one in kept]
         counts = await self._knowledge.symbol_counts(query.kb, {*state, *flatten(presents)})
@@ -89,6 +89,7 @@ class Predictor:
     async def _survivors(
         self, query: Query, state: list[str], candidates: Sequence[Pattern]
     ) -> list[Survivor]:
+        """The most similar first, whatever order the store returns its rows in."""
         aligned = []
         for start in range(0, len(candidates), _PATTERNS_PER_TURN):
             batch = candidates[start : start + _PATTERNS_PER_TURN]
@@ -98,10 +99,11 @@ class Predictor:
             await asyncio.sleep(0)
         names = [match.pattern.name for match, _ in aligned]
         known = await self._knowledge.experiences(query.kb, names)
-        return [
+        survivors = [
             Survivor(match, alignment, experience)
             for (match, alignment), experience in zip(aligned, known, strict=True)
         ]
+        return sorted(survivors, key=lambda one: (-one.match.similarity, one.match.pattern.name))
 
     async def _continue_symbol(self, query: Query, symbol: str) -> Answer:
         found = await self._patterns.candidates(query.kb, [starts_with(symbol)])

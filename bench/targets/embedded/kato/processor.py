@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
+
 from bench.targets.embedded.kato import matching, memory, naming, predictions
 from bench.targets.embedded.kato.domain import Pattern, Session
 from bench.targets.embedded.kato.knowledge import Knowledge
 from bench.targets.embedded.kato.matching import Similarity
 from bench.targets.embedded.kato.memory import flatten
 from bench.targets.embedded.kato.models import ObservationData
-from bench.targets.embedded.kato.patterns import PatternStore
+from bench.targets.embedded.kato.patterns import PatternStore, PatternStoreError
 from bench.targets.embedded.kato.predictor import Answer, ChanceCache, Predictor, Query, filters_of
 from bench.targets.embedded.kato.settings import Settings
 from bench.targets.embedded.kato.streams import EventStreams
@@ -169,7 +171,7 @@ class Processor:
             return
         try:
             await self._patterns.add(kb, pattern)
-        except BaseException:
+        except (PatternStoreError, httpx.HTTPError):
             await self._knowledge.withdraw(kb, pattern.name)
             raise
         await self._knowledge.record_new(kb, pattern, session.emotives, session.observed_metadata)
