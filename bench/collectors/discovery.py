@@ -69,11 +69,15 @@ def _merge(facts: TargetFacts, answer: Discovery) -> TargetFacts:
 
 
 def _with_part(facts: TargetFacts, part: PartFacts) -> TargetFacts:
-    """`facts` with the fields of `part` that are known; a part that is new is added."""
+    """`facts` with the fields of `part` that are known; a part that is new is added.
+
+    An engine that is already named stays: a target knows what it started, while the part itself only tells
+    whose protocol it speaks."""
     known = facts.part(part.name)
     if known is None:
         return replace(facts, parts=(*facts.parts, part))
     values = {item.name: getattr(part, item.name) for item in fields(part)}
+    values["engine"] = known.engine or part.engine
     merged = replace(known, **{name: value for name, value in values.items() if value is not None})
     return replace(facts, parts=tuple(merged if old is known else old for old in facts.parts))
 

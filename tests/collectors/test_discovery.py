@@ -22,13 +22,18 @@ def test_a_url_target_that_only_has_kato(kato: Kato) -> None:
 
 
 def test_live_values_win_and_known_facts_stay(kato: Kato, valkey: Valkey) -> None:
-    part = PartFacts("redis", engine="something", address=valkey.address, pid=valkey.process.pid, log="r.log")
+    part = PartFacts("redis", version="0", address=valkey.address, pid=valkey.process.pid, log="r.log")
+    reference = PartFacts("kato", engine="a reference API", address=kato.url)
     asked = {"redis.maxmemory": 1, "uvicorn.workers": 3}
-    facts, knobs = discover_all(TargetFacts("embedded", kato.url, workers=3, parts=(part,), knobs=asked))
+    facts, knobs = discover_all(
+        TargetFacts("embedded", kato.url, workers=3, parts=(part, reference), knobs=asked)
+    )
 
     found = facts.part("redis")
     assert found is not None
     assert (found.engine, found.pid, found.log) == ("Valkey", valkey.process.pid, "r.log")
+    assert found.version != "0"
+    assert facts.part("kato") == replace(reference, version="3.10.1")
     assert knobs["redis.maxmemory"] == 0
     assert facts.knobs["redis.maxmemory"] == 0
     assert facts.knobs["uvicorn.workers"] == 3
