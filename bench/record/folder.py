@@ -47,7 +47,7 @@ def create(scenario: str, base: Path | None = None, created: datetime | None = N
     except (FileExistsError, NotADirectoryError):
         raise UsageError(f"{base} is not a folder; name one with --out.") from None
     except OSError as error:
-        raise UsageError(write_failure(base, error)) from error
+        raise UsageError(f"{write_failure(base, error)}; name another folder with --out.") from error
 
 
 def list_runs(base: Path | None = None) -> list[Path]:

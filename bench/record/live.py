@@ -54,7 +54,12 @@ class Live:
         if source in self._progress:
             self._before[source] = self._progress[source]
         self._progress[source] = progress
-        self._phase = progress.get("phase", self._phase)
+        phase = progress.get("phase", self._phase)
+        if phase != self._phase:
+            # Preload is another load: its rates and times would pass for those of the phase after it.
+            self._recent.clear()
+            self._ticks.clear()
+        self._phase = phase
 
     def line(self, now: float) -> dict[str, Any]:
         """The progress line for `now`; null where there is nothing to tell yet.

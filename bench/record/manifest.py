@@ -215,7 +215,9 @@ def write(folder: Path, manifest: Manifest) -> None:
         with replacing(folder / MANIFEST) as file:
             file.write(text.encode())
     except OSError as error:
-        raise BenchError(write_failure(folder, error)) from error
+        raise BenchError(
+            f"{write_failure(folder, error)}; make room, or name another folder with --out."
+        ) from error
 
 
 def hash_files(folder: Path) -> dict[str, FileFacts]:

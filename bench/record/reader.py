@@ -249,7 +249,7 @@ def finalise(folder: Path) -> Manifest:
     except BlockingIOError:
         raise UsageError(f"{folder} is being finished by its recorder; try again in a moment.") from None
     except OSError as error:
-        raise BenchError(write_failure(folder, error)) from error
+        raise BenchError(f"{write_failure(folder, error)}; its streams are as they were.") from error
     manifest = manifest.model_copy(
         update={"files": manifests.hash_files(folder), "totals": record.count(None, None)}
     )

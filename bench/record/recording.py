@@ -86,9 +86,9 @@ class Recording:
                         selector.unregister(key.fd)
                         os.close(key.fd)
                 self._disk.append(portion)
-                if time.monotonic() >= next_tick:
+                if (now := time.monotonic()) >= next_tick:
                     self._say(self._live.line(self._now()))
-                    next_tick = max(next_tick + _TICK, time.monotonic())
+                    next_tick = next_tick + _TICK if now < next_tick + _TICK else now + _TICK
         self._disk.close()
 
     def outcome(self) -> dict[str, object]:

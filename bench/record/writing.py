@@ -52,7 +52,7 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 
 def write_failure(folder: Path, error: OSError) -> str:
-    """The sentence for a failed write in a folder."""
+    """What went wrong with a write in a folder; what to do about it is for the caller to add."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"no space left in {folder}; free some, or choose another folder with --out"
+        return f"no space left in {folder}"
     return f"cannot write in {folder}: {error.strerror or error}"

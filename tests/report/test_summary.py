@@ -14,7 +14,8 @@ from bench.record.estimates import Estimates
 from bench.record.manifest import Phase
 from bench.report.machine import as_json
 from bench.report.model import list_row, load_words, plan_line, summarise
-from bench.report.usage import increase, usage_of
+from bench.report.usage import usage_of
+from bench.stats.counters import increase
 from bench.stats.quantiles import Estimate
 
 PREDICT = rows("predict", 20, service=0.012)
