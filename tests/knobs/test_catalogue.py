@@ -142,6 +142,18 @@ class TestParse:
         assert parse([f"uvicorn.workers={workers}"]) == {"uvicorn.workers": str(workers)}
         assert parse([f"{name}={value}" for name, value in parse([f"--workers={workers}"]).items()])
 
+    @given(st.sampled_from(knobs()), st.text() | st.integers().map(str) | st.floats().map(str))
+    def test_any_value_is_taken_or_refused_with_its_name(self, knob: Knob, text: str) -> None:
+        try:
+            value = knob.read(text)
+        except KnobError as refused:
+            message = str(refused)
+        else:
+            assert knob.read(knob.write(value)) == value
+            return
+        assert knob.name in message
+        assert knob.legal in message
+
 
 class TestWarnings:
     def test_only_of_what_does_not_act(self) -> None:

@@ -282,6 +282,22 @@ def test_a_part_that_dies_is_named(supervisor: Supervisor, tmp_path: Path) -> No
     assert (tmp_path / "logs" / "redis.log").exists()
 
 
+def test_what_is_kept_is_there_again(supervisor: Supervisor, tmp_path: Path) -> None:
+    def deploy() -> EmbeddedDeployment:
+        return EmbeddedDeployment(supervisor, tmp_path, "healthy", {}, keep=True)
+
+    first = deploy()
+    base = first.start().base_url
+    session = post(f"{base}/sessions", {"node_id": "bench_test_1"})["session_id"]
+    post(f"{base}/sessions/{session}/observe", {"strings": ["a", "b"]})
+    first.close()
+    second = deploy()
+    base = second.start().base_url
+    with urllib.request.urlopen(f"{base}/sessions/{session}/stm", timeout=10) as response:
+        assert json.load(response)["stm"] == [["a", "b"]]
+    second.close()
+
+
 COMMAND = """
 import json, sys, time
 from pathlib import Path
