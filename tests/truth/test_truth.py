@@ -1,0 +1,136 @@
+"""Recorded response times against servers of known latency, judged pathwise: the server tells when each
+request came and how long it served it, and the due times are replayed through the same law."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.record.reader import RunRecord
+
+pytestmark = [pytest.mark.truth, pytest.mark.timeout(180)]
+
+SERVER = Path(__file__).with_name("known_server.py")
+
+
+@dataclass
+class Recorded:
+    """The measured requests in due order, and the server's log in the order in which they came."""
+
+    due: np.ndarray
+    response: np.ndarray
+    service: np.ndarray
+    lag: np.ndarray
+    came: np.ndarray
+    drawn: np.ndarray
+
+
+Measure = Callable[..., Recorded]
+
+
+@pytest.fixture
+def measure(tmp_path: Path) -> Iterator[Measure]:
+    """Run the real command against a known server and read back both sides."""
+    servers: list[subprocess.Popen[str]] = []
+
+    def run(mode: str, *flags: str) -> Recorded:
+        log = tmp_path / "server.jsonl"
+        server = subprocess.Popen(
+            [sys.executable, str(SERVER), "--log", str(log), mode], stdout=subprocess.PIPE, text=True
+        )
+        servers.append(server)
+        assert server.stdout is not None
+        url = f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "bench.cli", "run", "--target", url, "--out", str(tmp_path / "runs")),
+                *("--data", "patterns=0", "--data", "sessions=400", "--connections", "400", "--json", *flags),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode in (0, 5), done.stderr
+        server.terminate()
+        server.wait(10)
+        record = RunRecord(json.loads(done.stdout)["folder"])
+        table = record.requests(["due", "picked", "sent", "done", "phase", "error"]).to_pandas()
+        load = table[table["phase"].isin(["warmup", "measure"])].sort_values("due")
+        assert (load["error"] == "").all()
+        entries = np.array([json.loads(line) for line in log.read_text().splitlines()])
+        entries = entries[np.argsort(entries[:, 0])]
+        origin = record.manifest.origin_monotonic
+        due, picked, sent, ended = (load[name].to_numpy() for name in ("due", "picked", "sent", "done"))
+        return Recorded(due, ended - due, ended - sent, picked - due, entries[:, 0] - origin, entries[:, 2])
+
+    yield run
+    for server in servers:
+        server.kill()
+        server.wait()
+
+
+def test_a_fixed_service_time_is_recorded_within_two_percent(measure: Measure) -> None:
+    run = measure("fixed:0.1", "--rate", "50", "--warmup", "0", "--duration", "8")
+    assert len(run.due) > 300
+    for q in (0.5, 0.95):
+        assert np.quantile(run.response, q) == pytest.approx(0.1, rel=0.02)
+
+
+def test_a_stalling_server_is_seen_as_its_users_see_it(measure: Measure) -> None:
+    """200 requests/s, everything held for 500 ms every 5 s, four whole periods. A tool that waits for
+    answers before it sends sees the stall in a handful of requests and calls the p95 a few ms."""
+    run = measure(
+        "stall:0.5:5", "--arrivals", "constant", "--rate", "200", "--warmup", "0", "--duration", "20"
+    )
+    first = run.came[0]
+    into = (run.due - first) % 5
+    expected = np.where(into >= 4.5, 5 - into, 0.0)
+    assert np.quantile(run.response, 0.95) == pytest.approx(np.quantile(expected, 0.95), rel=0.05)
+    assert len(run.due) == 4000
+
+
+@pytest.mark.parametrize("utilisation", [0.5, 0.8])
+def test_a_queue_is_recorded_as_lindley_has_it(measure: Measure, utilisation: float) -> None:
+    mean = 0.02
+    run = measure(
+        f"queue:{mean}:7",
+        "--rate",
+        str(utilisation / mean),
+        "--warmup",
+        "0",
+        "--duration",
+        "20",
+        "--seed",
+        "5",
+    )
+    assert len(run.drawn) == len(run.due)
+    free = 0.0
+    expected = np.empty(len(run.due))
+    for k, (due, service) in enumerate(zip(run.due, run.drawn, strict=True)):
+        free = max(free, due) + service
+        expected[k] = free - due
+    for q in (0.5, 0.9, 0.95):
+        assert np.quantile(run.response, q) == pytest.approx(np.quantile(expected, q), rel=0.05, abs=0.002)
+
+
+def test_the_same_seed_sends_the_same_requests(measure: Measure, tmp_path: Path) -> None:
+    """In due order, with sessions by their index; the due times too, counted from the first of the load."""
+    first, second = (measure("fixed:0.001", "--rate", "60", "--warmup", "1", "--duration", "2") for _ in "ab")
+    assert len(first.due) == len(second.due)
+    np.testing.assert_allclose(first.due - first.due[0], second.due - second.due[0], atol=1e-6)
+    one, two = (
+        RunRecord(folder).requests(["due", "operation", "session", "node", "phase"]).to_pandas()
+        for folder in sorted((tmp_path / "runs").iterdir())
+    )
+    columns = ["operation", "session", "node", "phase"]
+    assert (
+        one.sort_values("due")[columns].to_numpy().tolist()
+        == two.sort_values("due")[columns].to_numpy().tolist()
+    )
