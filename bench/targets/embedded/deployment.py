@@ -32,8 +32,7 @@ class EmbeddedDeployment:
 
     `chosen` maps canonical knob names to texts, as `bench.knobs.catalogue.parse` returns them. Data and logs
     live below `folder`; `close` removes them unless `keep`. Logs written to a folder `logs` of the caller's
-    always stay. `patience`: seconds that the parts have in all to
-    become ready."""
+    always stay. `patience`: seconds that the parts have in all to become ready."""
 
     def __init__(
         self,
@@ -139,7 +138,7 @@ class EmbeddedDeployment:
         log = self._logs / f"{part.name}.log"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            log.parent.mkdir(exist_ok=True)
+            log.parent.mkdir(parents=True, exist_ok=True)
             for name, text in part.files.items():
                 (folder / name).write_text(text)
             log.write_bytes(b"")
