@@ -30,7 +30,9 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.
     """The batches of a Parquet file. Raises UsageError if it is damaged."""
     try:
         with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(_GROUP, columns=columns)
+            # Not iter_batches: it holds on to what it has read, up to the whole file.
+            for group in range(file.num_row_groups):
+                yield from file.read_row_group(group, columns=columns).to_batches()
     except (pa.ArrowException, OSError) as error:
         raise UsageError(f"{path} is damaged and cannot be read: {error}.") from error
 

@@ -6,10 +6,10 @@ from collections import deque
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.record.tables import Columns
 from bench.record.vocabulary import ERRORS, OPERATIONS
+from bench.stats.histogram import Histogram
 from bench.stats.quantiles import required
 
 #: Seconds that the rates and percentiles of the live display look back.
@@ -24,7 +24,7 @@ class Live:
     def __init__(self) -> None:
         self._rows = self._answered = self._sent = self._errors = self._dropped = 0
         self._by_operation = np.zeros((len(OPERATIONS), 2), np.int64)
-        self._recent: deque[tuple[float, NDArray[np.float64]]] = deque()
+        self._recent: deque[tuple[float, Histogram]] = deque()
         self._progress: dict[int, dict[str, Any]] = {}
         self._before: dict[int, dict[str, Any]] = {}
         self._phase: str | None = None
@@ -47,7 +47,7 @@ class Live:
             self._by_operation[:, place] += np.bincount(
                 columns["operation"][which], minlength=len(OPERATIONS)
             )
-        self._recent.append((now, (done - columns["due"])[answered]))
+        self._recent.append((now, Histogram.from_values((done - columns["due"])[answered])))
 
     def take_progress(self, source: int, progress: dict[str, Any]) -> None:
         """Take a PROGRESS frame of one load child."""
@@ -75,7 +75,7 @@ class Live:
             self._ticks.popleft()
         then, due_then, answered_then = self._ticks[0]
         span = now - then
-        responses = np.concatenate([values for _, values in self._recent]) if self._recent else np.empty(0)
+        responses = Histogram.merged(histogram for _, histogram in self._recent)
         return {
             "t": round(now, 3),
             "phase": self._phase,
@@ -87,7 +87,7 @@ class Live:
             "rate_due": _ratio(due - due_then, span),
             "rate_done": _ratio(self._answered - answered_then, span),
             "in_flight": in_flight,
-            "window": len(responses),
+            "window": responses.count,
             "p50": _percentile(responses, 0.50),
             "p95": _percentile(responses, 0.95),
             "p99": _percentile(responses, 0.99),
@@ -112,8 +112,7 @@ def _ratio(amount: float, seconds: float) -> float | None:
     return round(amount / seconds, 3) if seconds > 0 else None
 
 
-def _percentile(responses: NDArray[np.float64], q: float) -> float | None:
+def _percentile(responses: Histogram, q: float) -> float | None:
     """None where the window holds too few answers to tell."""
-    if len(responses) < required(q):
-        return None
-    return round(float(np.quantile(responses, q)), 6)
+    value = responses.quantile(q) if responses.count >= required(q) else None
+    return None if value is None else round(value, 6)

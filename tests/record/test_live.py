@@ -28,7 +28,7 @@ def test_rates_and_percentiles_look_back_five_seconds() -> None:
         live.take_progress(0, {"t": second + 0.5, "phase": "measure", "due": 12 * (second + 1)})
         line = live.line(second + 1.0)
     assert (line["rate_due"], line["rate_done"]) == (12.0, 10.0)
-    assert line["p50"] == pytest.approx(0.3)
+    assert line["p50"] == pytest.approx(0.3, rel=0.006)
     assert line["window"] == 50
     assert (line["answered"], line["due"]) == (200, 240)
 
@@ -37,7 +37,7 @@ def test_percentiles_only_as_far_as_the_window_carries_them() -> None:
     live = Live()
     live.take_rows(answered(100, 0.1), 1.0)
     line = live.line(1.5)
-    assert line["p95"] == pytest.approx(0.1)
+    assert line["p95"] == pytest.approx(0.1, rel=0.006)
     assert line["p99"] is None
 
 
@@ -52,7 +52,7 @@ def test_a_new_phase_starts_with_an_empty_window() -> None:
     live.take_progress(0, {"t": 3.0, "phase": "measure", "due": 10_010})
     line = live.line(3.0)
     assert (line["rate_due"], line["rate_done"]) == (10.0, 10.0)
-    assert line["p50"] == pytest.approx(0.2)
+    assert line["p50"] == pytest.approx(0.2, rel=0.006)
 
 
 def test_several_load_processes_add_up() -> None:

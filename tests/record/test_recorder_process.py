@@ -114,7 +114,7 @@ def test_progress_lines_tell_what_happens(tmp_path: Path) -> None:
     assert (line["due"], line["in_flight"], line["generator_cpu"]) == (1007, 7, 0.25)
     assert line["answered"] == len(response)
     assert line["errors"] == (rows["error"] != 0).sum()
-    assert line["p95"] == pytest.approx(np.percentile(response, 95), rel=1e-3)
+    assert line["p95"] == pytest.approx(np.percentile(response, 95), rel=0.02)
     assert sum(counts["answered"] for counts in line["operations"].values()) == len(response)
 
 
