@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Front, clustered, nearest, wait_until
 from qdrant_client import models
+from vectors_front import Front, clustered, nearest, wait_until
 
 DIMENSION = 32
 COUNT = 3000
 
 # Thresholds in KB, so low that a few thousand small vectors are searched through the graph.
 SMALL = models.HnswConfigDiff(m=4, ef_construct=16, full_scan_threshold=10)
+
+GOOD = models.HnswConfigDiff(m=16, ef_construct=100, full_scan_threshold=10)
 
 
 def fill(front: Front, name: str, vectors: np.ndarray, first: int = 0, **payload: Any) -> None:
@@ -23,26 +25,43 @@ def fill(front: Front, name: str, vectors: np.ndarray, first: int = 0, **payload
         front.client.upsert(name, models.Batch(ids=ids, vectors=part.tolist(), payloads=[payload] * len(ids)))
 
 
-def build(front: Front, name: str, vectors: np.ndarray, **settings: Any) -> dict[str, Any]:
-    settings = {
-        "hnsw_config": SMALL,
-        "optimizers_config": models.OptimizersConfigDiff(indexing_threshold=100),
-    } | settings
+def build(
+    front: Front, name: str, vectors: np.ndarray, hnsw: models.HnswConfigDiff = SMALL, threshold: int = 100
+) -> dict[str, Any]:
+    """A collection whose index, if one is due, was built of all its points at once."""
     front.client.create_collection(
-        name, models.VectorParams(size=vectors.shape[1], distance=models.Distance.EUCLID), **settings
+        name,
+        models.VectorParams(size=vectors.shape[1], distance=models.Distance.EUCLID),
+        hnsw_config=hnsw,
+        optimizers_config=models.OptimizersConfigDiff(indexing_threshold=0),
     )
     fill(front, name, vectors)
+    if threshold:
+        set_threshold(front, name, threshold)
     return front.wait_status(name, "green")
+
+
+def set_threshold(front: Front, name: str, threshold: int) -> None:
+    front.client.update_collection(
+        name, optimizers_config=models.OptimizersConfigDiff(indexing_threshold=threshold)
+    )
 
 
 def recall(front: Front, name: str, vectors: np.ndarray, queries: np.ndarray, **params: Any) -> float:
     """The share of the true ten nearest that a search finds."""
     search = models.SearchParams(**params) if params else None
-    hits = 0
-    for query in queries:
-        points = front.client.query_points(name, query=query.tolist(), limit=10, search_params=search).points
-        hits += len({p.id for p in points} & set(nearest(vectors, query, 10)))
-    return hits / (10 * len(queries))
+    requests = [models.QueryRequest(query=query.tolist(), limit=10, params=search) for query in queries]
+    answers = front.client.query_batch_points(name, requests)
+    hits = [
+        len({p.id for p in answer.points} & set(nearest(vectors, query, 10)))
+        for query, answer in zip(queries, answers, strict=True)
+    ]
+    return sum(hits) / (10 * len(queries))
+
+
+def exact_nearest(front: Front, name: str, query: np.ndarray) -> models.ScoredPoint:
+    search = models.SearchParams(exact=True)
+    return front.client.query_points(name, query=query.tolist(), limit=1, search_params=search).points[0]
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +108,7 @@ def test_a_good_index_finds_nearly_everything(
         front,
         name,
         vectors,
-        hnsw_config=models.HnswConfigDiff(m=16, ef_construct=100, full_scan_threshold=10),
+        hnsw=GOOD,
     )
     assert recall(front, name, vectors, queries, hnsw_ef=128) > 0.98
 
@@ -98,7 +117,7 @@ def test_a_set_below_the_full_scan_threshold_is_scanned(
     front: Front, name: str, vectors: np.ndarray, queries: np.ndarray
 ) -> None:
     settings = SMALL.model_copy(update={"full_scan_threshold": 10_000})
-    build(front, name, vectors, hnsw_config=settings)
+    build(front, name, vectors, hnsw=settings)
     assert recall(front, name, vectors, queries, hnsw_ef=10) == 1.0
 
 
@@ -119,9 +138,8 @@ def test_patching_the_graph_builds_a_new_one(
 def test_patching_the_threshold_starts_the_build_that_is_now_due(
     front: Front, name: str, vectors: np.ndarray
 ) -> None:
-    off = models.OptimizersConfigDiff(indexing_threshold=0)
-    assert build(front, name, vectors, optimizers_config=off)["indexed_vectors_count"] == 0
-    front.client.update_collection(name, optimizers_config=models.OptimizersConfigDiff(indexing_threshold=50))
+    assert build(front, name, vectors, threshold=0)["indexed_vectors_count"] == 0
+    set_threshold(front, name, 50)
     info = front.wait_status(name, "green")
     assert info["indexed_vectors_count"] == COUNT
     assert info["config"]["optimizer_config"]["indexing_threshold"] == 50
@@ -157,46 +175,46 @@ QUANTIZATIONS: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("quantization", QUANTIZATIONS, ids=[next(iter(q)) for q in QUANTIZATIONS])
-def test_quantization_comes_and_goes_by_patch(
-    front: Front, name: str, vectors: np.ndarray, queries: np.ndarray, quantization: dict[str, Any]
+def test_quantizations_replace_each_other_and_go_by_patch(
+    front: Front, name: str, vectors: np.ndarray, queries: np.ndarray
 ) -> None:
-    build(
-        front,
-        name,
-        vectors,
-        hnsw_config=models.HnswConfigDiff(m=16, ef_construct=100, full_scan_threshold=10),
-    )
-    plain = {"rescore": False}
+    build(front, name, vectors, hnsw=GOOD)
+    path = f"/collections/{name}"
 
     def scores() -> list[float]:
-        body = {"query": queries[0].tolist(), "params": {"quantization": plain, "hnsw_ef": 128}}
-        points = front.http.post(f"/collections/{name}/points/query", json=body).json()["result"]["points"]
+        params = {"quantization": {"rescore": False}, "hnsw_ef": 128}
+        body = {"query": queries[0].tolist(), "params": params}
+        points = front.http.post(f"{path}/points/query", json=body).json()["result"]["points"]
         return [p["score"] for p in points]
 
-    true_scores = scores()
-    path = f"/collections/{name}"
-    assert front.http.patch(path, json={"quantization_config": quantization}).status_code == 200
-    assert front.wait_status(name, "green")["config"]["quantization_config"] == quantization
-    assert scores() != true_scores
-    oversampled = models.QuantizationSearchParams(rescore=True, oversampling=8.0)
-    assert recall(front, name, vectors, queries, hnsw_ef=128, quantization=oversampled) > 0.6
-    ignored = models.QuantizationSearchParams(ignore=True)
-    assert recall(front, name, vectors, queries, hnsw_ef=128, quantization=ignored) > 0.95
-    assert front.http.patch(path, json={"quantization_config": "Disabled"}).status_code == 200
-    assert front.wait_status(name, "green")["config"]["quantization_config"] is None
-    assert scores() == pytest.approx(true_scores)
+    def patch(quantization: Any) -> Any:
+        assert front.http.patch(path, json={"quantization_config": quantization}).status_code == 200
+        return front.wait_status(name, "green")["config"]["quantization_config"]
+
+    seen = [scores()]
+    for quantization in QUANTIZATIONS:
+        assert patch(quantization) == quantization
+        seen.append(scores())
+        oversampled = models.QuantizationSearchParams(rescore=True, oversampling=8.0)
+        assert recall(front, name, vectors, queries, hnsw_ef=128, quantization=oversampled) > 0.6
+        ignored = models.QuantizationSearchParams(ignore=True)
+        assert recall(front, name, vectors, queries, hnsw_ef=128, quantization=ignored) > 0.95
+    assert len({tuple(found) for found in seen}) == len(seen)
+    assert patch("Disabled") is None
+    assert scores() == pytest.approx(seen[0])
 
 
 def test_many_replacements_of_indexed_points_are_indexed_again(
     front: Front, name: str, vectors: np.ndarray, queries: np.ndarray
 ) -> None:
     build(front, name, vectors)
-    fill(front, name, vectors[::-1].copy())
+    # In one request, so that one build meets all of them.
+    replacements = models.Batch(ids=list(range(COUNT)), vectors=vectors[::-1].tolist())
+    front.client.upsert(name, replacements)
     info = front.wait_status(name, "green")
     assert (info["points_count"], info["indexed_vectors_count"]) == (COUNT, COUNT)
-    found = front.client.query_points(name, query=vectors[0].tolist(), limit=1).points
-    assert (found[0].id, found[0].score) == (COUNT - 1, 0)
+    found = exact_nearest(front, name, vectors[0])
+    assert (found.id, found.score) == (COUNT - 1, 0)
 
 
 def test_a_much_deleted_index_is_vacuumed(front: Front, name: str, vectors: np.ndarray) -> None:
@@ -208,20 +226,7 @@ def test_a_much_deleted_index_is_vacuumed(front: Front, name: str, vectors: np.n
 
 def test_writes_during_a_build_survive_it_and_a_restart(own_front: Front) -> None:
     front, name = own_front, "vectors_busy"
-    large = clustered(6000, 64)
-    slow = models.HnswConfigDiff(m=16, ef_construct=400, full_scan_threshold=10, max_indexing_threads=1)
-    front.client.create_collection(
-        name,
-        models.VectorParams(size=64, distance=models.Distance.EUCLID),
-        hnsw_config=slow,
-        optimizers_config=models.OptimizersConfigDiff(indexing_threshold=0),
-    )
-    fill(front, name, large, round=0)
-    front.client.update_collection(
-        name, optimizers_config=models.OptimizersConfigDiff(indexing_threshold=1000)
-    )
-    front.wait_status(name, "yellow")
-
+    large = start_slow_build(front, name)
     expected: dict[int, int | None] = dict.fromkeys(range(6000), 0)
     rounds = 0
     # Few enough that they give no reason for a second build.
@@ -232,8 +237,7 @@ def test_writes_during_a_build_survive_it_and_a_restart(own_front: Front) -> Non
         fill(front, name, large[:1], added, round=rounds)
         front.client.delete(name, [deleted])
         expected |= {replaced: rounds, added: rounds, deleted: None}
-        hit = front.client.query_points(name, query=large[5999].tolist(), limit=1).points[0]
-        assert hit.score == pytest.approx(0, abs=1e-3)
+        assert exact_nearest(front, name, large[5999]).id == 5999
     assert rounds > 3
     front.wait_status(name, "green")
 
@@ -299,19 +303,21 @@ def test_a_build_dies_with_the_process_that_asked_for_it(own_front: Front) -> No
     )
 
 
-def start_slow_build(front: Front, name: str) -> None:
-    slow = models.HnswConfigDiff(m=16, ef_construct=600, full_scan_threshold=10, max_indexing_threads=1)
-    optimizers = models.OptimizersConfigDiff(indexing_threshold=1000)
-    build_data = clustered(6000, 64)
+def start_slow_build(front: Front, name: str) -> np.ndarray:
+    """A collection of these 6000 points whose index is being built, which takes a second or so."""
+    vectors = clustered(6000, 64)
     front.client.create_collection(
         name,
         models.VectorParams(size=64, distance=models.Distance.EUCLID),
-        hnsw_config=slow,
+        hnsw_config=models.HnswConfigDiff(
+            m=16, ef_construct=300, full_scan_threshold=10, max_indexing_threads=1
+        ),
         optimizers_config=models.OptimizersConfigDiff(indexing_threshold=0),
     )
-    fill(front, name, build_data)
-    front.client.update_collection(name, optimizers_config=optimizers)
+    fill(front, name, vectors, round=0)
+    set_threshold(front, name, 1000)
     front.wait_status(name, "yellow")
+    return vectors
 
 
 def builders(front: Front) -> list[Any]:

@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 import pytest
-from conftest import Front
 from qdrant_client import models
+from vectors_front import Front
 
 from bench.targets.embedded.vectors.metrics import BUCKETS, RestMetrics
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import wait_until
+from vectors_front import wait_until
 
 _CHILD = """
 import sys, time

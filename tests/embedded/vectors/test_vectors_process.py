@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import MODULE, Front, free_port
 from qdrant_client import models
+from vectors_front import MODULE, Front, free_port
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

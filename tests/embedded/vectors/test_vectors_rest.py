@@ -7,9 +7,9 @@ from uuid import UUID, uuid4, uuid5
 
 import numpy as np
 import pytest
-from conftest import Front, clustered, nearest
 from qdrant_client import models
 from qdrant_client.http.exceptions import UnexpectedResponse
+from vectors_front import Front, clustered, nearest
 
 KATO_COLLECTION: dict[str, Any] = {
     "vectors_config": models.VectorParams(size=4, distance=models.Distance.EUCLID),
@@ -316,6 +316,10 @@ def test_payload_indexes_show_in_the_schema(front: Front, name: str) -> None:
     assert front.client.get_collection(name).payload_schema == {}
 
 
+DEEP: dict[str, Any] = {}
+for _ in range(400):
+    DEEP = {"must": [DEEP]}
+
 ERRORS: list[tuple[str, str, Any, int, str]] = [
     ("GET", "/collections/nowhere", None, 404, "Not found: Collection `nowhere` doesn't exist!"),
     ("PUT", "/collections/nowhere/points", {"points": []}, 404, "doesn't exist"),
@@ -375,7 +379,9 @@ ERRORS: list[tuple[str, str, Any, int, str]] = [
         400,
         "filter",
     ),
-    ("POST", "/collections/{c}/points/query", {"query": [1] * 4, "params": {"hnsw_ef": "x"}}, 400, "params"),
+    ("POST", "/collections/{c}/points/query", {"query": [1] * 4, "params": {"hnsw_ef": "x"}}, 400, "hnsw_ef"),
+    ("POST", "/collections/{c}/points/query", {"query": [[1] * 4]}, 400, "multi vectors"),
+    ("POST", "/collections/{c}/points/query", {"query": [1] * 4, "filter": DEEP}, 400, "nested too deeply"),
     ("POST", "/collections/{c}/points/search", {"limit": 3}, 400, "vector"),
     ("POST", "/collections/{c}/points", {}, 400, "missing field `ids`"),
     ("POST", "/collections/{c}/points/delete", {}, 400, "PointsSelector"),

@@ -12,6 +12,11 @@ class ApiError(Exception):
         self.message = message
 
 
+def reason_of(error: Exception) -> str:
+    """The engine's own words on one line; it names the field that it could not read in a note."""
+    return ", ".join([str(error).partition("\n")[0], *getattr(error, "__notes__", ())])
+
+
 def not_found(what: str) -> ApiError:
     return ApiError(404, f"Not found: {what}")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import qdrant_edge as engine
 
-from .errors import malformed
+from .errors import malformed, reason_of
 
 Json = dict[str, Any]
 
@@ -31,12 +31,10 @@ def parse_filter(given: object) -> Any:
             if minimum
             else None,
         )
+    except RecursionError as error:
+        raise malformed("filter: nested too deeply") from error
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise malformed(f"filter: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+        raise malformed(f"filter: {reason_of(error)}") from error
 
 
 def _conditions(given: Any) -> Any:

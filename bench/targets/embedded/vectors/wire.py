@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 import qdrant_edge as engine
 
-from .errors import ApiError, malformed, out_of_range, wrong_dimension, wrong_input
+from .errors import ApiError, malformed, out_of_range, reason_of, wrong_dimension, wrong_input
 from .filters import parse_filter
 
 Json = dict[str, Any]
@@ -15,18 +16,32 @@ PointId = int | UUID
 
 _DEFAULT_LIMIT = 10
 
+# How the engine begins what is the request's fault.
+_REFUSALS = (
+    "Vector dimension error",
+    "Not existing vector name error",
+    "Wrong usage",
+    "Wrong input",
+    "Bad request",
+)
+
 
 def engine_error(error: Exception) -> ApiError:
     """What the engine refuses, told as Qdrant tells it."""
-    text = str(error)
-    reason = text.partition("\n")[0]
+    reason = reason_of(error)
     if isinstance(error, TypeError | ValueError | OverflowError):
         return malformed(reason)
-    if text.startswith(
-        ("Vector dimension error", "Not existing vector name error", "Wrong input", "Bad request")
-    ):
+    if reason.startswith(_REFUSALS):
         return wrong_input(reason.removeprefix("Wrong input: "))
     return ApiError(500, f"Service internal error: {reason}")
+
+
+def _make(kind: Callable[..., Any], *arguments: Any, **fields: Any) -> Any:
+    """One of the engine's objects. Raises ApiError where a field is of the wrong type."""
+    try:
+        return kind(*arguments, **fields)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise engine_error(error) from error
 
 
 def point_id(given: object) -> int | str:
@@ -118,26 +133,30 @@ def _unnamed(vector: Json) -> Any:
 # Queries in
 
 
-def parse_search_params(given: Json | None) -> Any:
+def parse_search_params(given: Any) -> Any:
     if given is None:
         return None
-    try:
-        quantization, acorn = given.get("quantization"), given.get("acorn")
-        return engine.SearchParams(
-            hnsw_ef=given.get("hnsw_ef"),
-            exact=given.get("exact") or False,
-            indexed_only=given.get("indexed_only") or False,
-            quantization=engine.QuantizationSearchParams(
-                ignore=quantization.get("ignore") or False,
-                rescore=quantization.get("rescore"),
-                oversampling=quantization.get("oversampling"),
-            )
-            if quantization
-            else None,
-            acorn=engine.AcornSearchParams(**acorn) if acorn else None,
-        )
-    except (TypeError, AttributeError, OverflowError) as error:
-        raise malformed(f"params: {str(error).partition(chr(10))[0]}") from error
+    if not isinstance(given, dict):
+        raise malformed("params: expected an object")
+    quantization, acorn = given.get("quantization"), given.get("acorn")
+    return _make(
+        engine.SearchParams,
+        hnsw_ef=given.get("hnsw_ef"),
+        exact=given.get("exact") or False,
+        indexed_only=given.get("indexed_only") or False,
+        quantization=_given_fields(
+            engine.QuantizationSearchParams, quantization, ("ignore", "rescore", "oversampling")
+        ),
+        acorn=_given_fields(engine.AcornSearchParams, acorn, ("enable", "max_selectivity")),
+    )
+
+
+def _given_fields(kind: Callable[..., Any], given: Any, names: tuple[str, ...]) -> Any:
+    if given is None:
+        return None
+    if not isinstance(given, dict):
+        raise malformed("params: expected an object")
+    return _make(kind, **{name: given[name] for name in names if given.get(name) is not None})
 
 
 def parse_with_payload(given: object, default: bool = False) -> Any:
@@ -145,9 +164,9 @@ def parse_with_payload(given: object, default: bool = False) -> Any:
         return default
     if isinstance(given, dict):
         if "include" in given:
-            return engine.PayloadSelector.Include(given["include"])
+            return _make(engine.PayloadSelector.Include, given["include"])
         if "exclude" in given:
-            return engine.PayloadSelector.Exclude(given["exclude"])
+            return _make(engine.PayloadSelector.Exclude, given["exclude"])
         raise malformed("with_payload: expected `include` or `exclude`")
     return given
 
@@ -156,20 +175,17 @@ def parse_query(body: Json, nearest: Any, query_filter: Any) -> Any:
     """A nearest-neighbour request. `nearest` is the query vector, or None to list points by id.
 
     Without `hnsw_ef` the engine searches with the index's own `ef_construct`, as the server does."""
-    get = body.get
-    try:
-        return engine.QueryRequest(
-            limit=_count(body, "limit", _DEFAULT_LIMIT, 1),
-            offset=_count(body, "offset", 0, 0),
-            query=None if nearest is None else engine.Query.Nearest(nearest),
-            filter=query_filter,
-            params=parse_search_params(get("params")),
-            with_payload=parse_with_payload(get("with_payload")),
-            with_vector=get("with_vector") or False,
-            score_threshold=get("score_threshold"),
-        )
-    except (TypeError, ValueError, OverflowError) as error:
-        raise malformed(str(error).partition("\n")[0]) from error
+    return _make(
+        engine.QueryRequest,
+        limit=_count(body, "limit", _DEFAULT_LIMIT, 1),
+        offset=_count(body, "offset", 0, 0),
+        query=None if nearest is None else _make(engine.Query.Nearest, nearest),
+        filter=query_filter,
+        params=parse_search_params(body.get("params")),
+        with_payload=parse_with_payload(body.get("with_payload")),
+        with_vector=body.get("with_vector") or False,
+        score_threshold=body.get("score_threshold"),
+    )
 
 
 def excluding(body: Json, identity: int | str) -> Any:
@@ -183,7 +199,8 @@ def parse_scroll(body: Json) -> Any:
     offset = body.get("offset")
     if body.get("order_by") is not None:
         raise wrong_input("order_by is not supported here")
-    return engine.ScrollRequest(
+    return _make(
+        engine.ScrollRequest,
         offset=None if offset is None else point_id(offset),
         limit=_count(body, "limit", _DEFAULT_LIMIT, 1),
         filter=parse_filter(body.get("filter")),
@@ -194,8 +211,10 @@ def parse_scroll(body: Json) -> Any:
 
 def parse_count(body: Json) -> Any:
     exact = body.get("exact")
-    return engine.CountRequest(
-        exact=True if exact is None else exact, filter=parse_filter(body.get("filter"))
+    return _make(
+        engine.CountRequest,
+        exact=True if exact is None else exact,
+        filter=parse_filter(body.get("filter")),
     )
 
 
