@@ -202,14 +202,16 @@ def _run(arguments: Sequence[str] | None) -> int:
         format_message = getattr(error, "format_message", None)
         if format_message is None:
             raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            return ExitCode.USAGE
         return _fail(
-            f"{format_message().rstrip('.')}. `kato-bench --help` lists what there is.", ExitCode.USAGE
+            f"{format_message().rstrip('.')}. `kato-bench --help` lists what there is", ExitCode.USAGE
         )
     return int(code or 0)
 
 
 def _fail(sentence: str, code: ExitCode) -> int:
-    print(f"kato-bench: {sentence}", file=sys.stderr)
+    print(f"kato-bench: {sentence.rstrip('.')}.", file=sys.stderr)
     return code
 
 

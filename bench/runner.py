@@ -208,6 +208,8 @@ def _load_failure(load: dict[str, Any] | None, folder: Path, plan: Plan) -> Benc
     """Why the load did not do what the plan says, None if it did."""
     if load is None:
         return PartFailedError(f"The load process died. Its log: {tail(folder / 'logs' / 'load-0.log', 5)}")
+    if load.get("refused"):
+        return UsageError(load["refused"])
     if load.get("failure"):
         return UnreachableError(f"The target does not take what the scenario needs: {load['failure']}.")
     if load.get("scenario_error"):

@@ -23,6 +23,7 @@ from gevent import socket
 from locust import events
 from locust.env import Environment
 
+from bench.errors import UsageError
 from bench.load.arrivals import open_schedule
 from bench.load.client import HttpClient
 from bench.load.engine import Engine
@@ -97,6 +98,8 @@ class LoadProcess:
                 facts |= self._load(sessions)
         except PreloadError as error:
             facts["failure"] = str(error)
+        except UsageError as error:
+            facts["refused"] = str(error)
         facts.setdefault("stopped_early", self._stopping)
         if self._clean_up:
             began = time.monotonic()
