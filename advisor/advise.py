@@ -8,12 +8,21 @@ from advisor.bottleneck import binding_resource
 from advisor.evidence import Evidence
 from advisor.findings import Finding, gravest_first
 from advisor.rules import discover
-from advisor.rules.base import Rule
+from advisor.rules.base import Rule, failure
 
 
 def advise(evidence: Evidence, rules: Iterable[Rule] | None = None) -> tuple[Finding, ...]:
-    """The binding resource and what the rules find (by default all there are), the gravest first."""
-    judged = [rule(evidence) for rule in (discover() if rules is None else rules)]
+    """The binding resource and what the rules find (by default all there are), the gravest first.
+
+    A rule that raises is reported as a finding and silences no other."""
+    judged = [_judge(rule, evidence) for rule in (discover() if rules is None else rules)]
     return gravest_first(
         [binding_resource(evidence), *(finding for finding in judged if finding is not None)]
     )
+
+
+def _judge(rule: Rule, evidence: Evidence) -> Finding | None:
+    try:
+        return rule(evidence)
+    except Exception as error:
+        return failure(rule.id, f"The rule {rule.id} failed: {type(error).__name__}: {error}.")

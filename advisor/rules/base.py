@@ -40,3 +40,8 @@ def rule(name: str, *, holds_for: str, precondition: Precondition, source: str) 
 def known(*knobs: str) -> Precondition:
     """The precondition that the live values of these knobs are known."""
     return lambda evidence: all(evidence.knobs.get(knob) is not None for knob in knobs)
+
+
+def failure(name: str, sentence: str) -> Finding:
+    """What is said in place of a rule that could not judge."""
+    return Finding(name, "warning", "A rule failed", sentence)

@@ -81,13 +81,12 @@ class Sampler:
             rows = self.collector.sample()
         except Exception as error:
             if not self._failures:
-                self._failed_at = begin
-                self._event("collector_failed", error=describe(error))
+                self._failed_at = self._event("collector_failed", error=describe(error))
             self._failures += 1
             return BACKOFF[min(self._failures, len(BACKOFF)) - 1]
         end = time.monotonic()
         if self._failures:
-            self._event("collector_back", after_seconds=round(begin - self._failed_at, 3))
+            self._event("collector_back", after_seconds=round(end - self._origin - self._failed_at, 3))
             self._failures = 0
         if rows:
             t = round((begin + end) / 2 - self._origin, 4)
@@ -98,6 +97,8 @@ class Sampler:
             self.rows += len(rows)
         return 0.0
 
-    def _event(self, kind: str, **fields: object) -> None:
-        event = {"t": round(time.monotonic() - self._origin, 4), "kind": kind}
-        self._emit(frames.EVENT, {**event, "source": self.collector.source, **fields})
+    def _event(self, kind: str, **fields: object) -> float:
+        """Send an event; its time."""
+        t = round(time.monotonic() - self._origin, 4)
+        self._emit(frames.EVENT, {"t": t, "kind": kind, "source": self.collector.source, **fields})
+        return t

@@ -54,29 +54,47 @@ def test_findings_become_json() -> None:
     assert all(isinstance(value, str | int | float | bool | None) for value in data[-1]["evidence"].values())
 
 
-def test_other_packages_add_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "tides.py").write_text(
-        "from advisor.findings import Finding\n"
-        "from advisor.rules.base import rule\n"
-        "@rule('tides.high', holds_for='seas', precondition=lambda evidence: True, source='moon')\n"
-        "def high(evidence):\n"
-        "    '''It is high.'''\n"
-        "    return Finding('tides.high', 'info', 'High tide', 'The tide is high.')\n"
-    )
-    info = tmp_path / "tides-1.dist-info"
+def install(folder: Path, package: str, source: str, entries: str) -> None:
+    (folder / f"{package}.py").write_text(source)
+    info = folder / f"{package}-1.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tides\nVersion: 1\n")
-    (info / "entry_points.txt").write_text(f"[{rules.ENTRY_POINT_GROUP}]\nhigh = tides:high\n")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[{rules.ENTRY_POINT_GROUP}]\n{entries}\n")
+
+
+RULE = """
+from advisor.findings import Finding
+from advisor.rules.base import rule
+
+@rule("moon.high", holds_for="seas", precondition=lambda evidence: True, source="moon")
+def high(evidence):
+    return Finding("moon.high", "info", "High tide", "The tide is high.")
+
+@rule("moon.fails", holds_for="seas", precondition=lambda evidence: True, source="moon")
+def fails(evidence):
+    return 1 / 0
+
+@rule("redis.unlimited", holds_for="seas", precondition=lambda evidence: True, source="moon")
+def taken(evidence):
+    return None
+
+number = 7
+"""
+
+
+def test_other_packages_add_rules_and_broken_ones_spoil_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = "\n".join(f"{name} = rules_of_the_moon:{name}" for name in ("high", "fails", "taken", "number"))
+    install(tmp_path, "rules_of_the_moon", RULE, f"{entries}\nabsent = nowhere_at_all:rule")
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    assert "tides.high" in {finding.id for finding in advise(SHIPPED)}
+    said = {finding.id: finding for finding in advise(SHIPPED)}
 
-    again = tmp_path / "again-1.dist-info"
-    again.mkdir()
-    (again / "METADATA").write_text("Metadata-Version: 2.1\nName: again\nVersion: 1\n")
-    (again / "entry_points.txt").write_text(f"[{rules.ENTRY_POINT_GROUP}]\nhigh = again:high\n")
-    (tmp_path / "again.py").write_text(
-        "import dataclasses, tides\nhigh = dataclasses.replace(tides.high, source='sun')\n"
-    )
-    with pytest.raises(ValueError, match=r"two rules are called tides\.high"):
-        rules.discover()
+    assert said["moon.high"].severity == "info"
+    assert said["moon.fails"].sentence == "The rule moon.fails failed: ZeroDivisionError: division by zero."
+    assert "there already is a rule redis.unlimited" in said["entry-point.taken"].sentence
+    assert "names a int and no rule" in said["entry-point.number"].sentence
+    assert "cannot be loaded (ModuleNotFoundError" in said["entry-point.absent"].sentence
+    assert {"redis.keys-evicted", "redis.not-persistent", "bottleneck.binding-resource"} <= set(said)
+    assert next(rule for rule in rules.discover() if rule.id == "redis.unlimited").source != "moon"

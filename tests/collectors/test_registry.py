@@ -26,12 +26,12 @@ def test_names_say_unit_and_kind(source: str) -> None:
 
 
 def test_other_packages_add_theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "tides.py").write_text("class Tides:\n    source = 'tides'\n    metrics = {}\n")
-    info = tmp_path / "tides-1.dist-info"
+    (tmp_path / "collects_tides.py").write_text("class Tides:\n    source = 'tides'\n    metrics = {}\n")
+    info = tmp_path / "collects_tides-1.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tides\nVersion: 1\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: collects_tides\nVersion: 1\n")
     (info / "entry_points.txt").write_text(
-        f"[{registry.ENTRY_POINT_GROUP}]\ntides = tides:Tides\nbroken = nowhere:Nothing\n"
+        f"[{registry.ENTRY_POINT_GROUP}]\ncollects_tides = collects_tides:Tides\nbroken = nowhere:Nothing\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     notes: list[tuple[str, dict[str, object]]] = []

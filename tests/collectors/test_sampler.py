@@ -1,0 +1,74 @@
+"""The loop around a collector, with collectors that fail in the ways that sources do."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, ClassVar
+
+import pytest
+from conftest import wait_for
+
+from bench.collectors import sampling
+from bench.collectors.base import Discovery, Metric, Row
+from bench.collectors.sampling import Sampler
+from bench.record import frames
+
+
+class Moody:
+    """Fails in its first samples, slowly, as a client does that waits for its timeout."""
+
+    source: ClassVar[str] = "moody"
+    metrics: ClassVar[dict[str, Metric]] = {}
+    min_interval: ClassVar[float] = 0.0
+
+    def __init__(self, failures: int, seconds: float) -> None:
+        self.failures = failures
+        self.seconds = seconds
+        self.closed = False
+
+    def discover(self) -> Discovery:
+        return Discovery()
+
+    def sample(self) -> list[Row]:
+        if self.failures:
+            self.failures -= 1
+            time.sleep(self.seconds)
+            raise TimeoutError("no answer\nin time")
+        return [("x", "", 1.0)]
+
+    def close(self) -> None:
+        self.closed = True
+        raise OSError("closing fails too")
+
+
+@pytest.fixture
+def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "BACKOFF", (0.05, 0.1))
+
+
+@pytest.mark.usefixtures("quick_backoff")
+@pytest.mark.parametrize(("failures", "seconds"), [(1, 0.0), (1, 0.4), (3, 0.2)])
+def test_a_spell_of_failures_is_two_events_that_agree_on_its_length(failures: int, seconds: float) -> None:
+    sent: list[tuple[bytes, Any]] = []
+    stop = threading.Event()
+    moody = Moody(failures, seconds)
+    sampler = Sampler(
+        moody,  # type: ignore[arg-type]
+        origin=time.monotonic(),
+        interval=0.02,
+        offset=0.0,
+        stop=stop,
+        emit=lambda kind, value: sent.append((kind, value)),
+    )
+    sampler.start()
+    wait_for(lambda: sampler.rows >= 3)
+    stop.set()
+    sampler.join(5)
+
+    failed, back, closing = [event for kind, event in sent if kind == frames.EVENT]
+    assert (failed["kind"], failed["error"]) == ("collector_failed", "TimeoutError: no answer in time")
+    assert back["kind"] == "collector_back"
+    assert back["after_seconds"] == pytest.approx(back["t"] - failed["t"], abs=0.002)
+    assert moody.closed
+    assert closing["error"] == "OSError: closing fails too"
