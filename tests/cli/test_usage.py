@@ -1,0 +1,109 @@
+"""Wrong input: one sentence on stderr, the right exit code, nothing left behind."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from .conftest import run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--duration", "0"], "--duration 0"),
+        (["--rate", "0"], "--rate 0"),
+        (["--rate", "-3"], "--rate -3"),
+        (["--rate", "nan"], "--rate nan"),
+        (["--rate", "many"], "--rate"),
+        (["--warmup", "-1"], "--warmup -1"),
+        (["--users", "0"], "--users 0"),
+        (["--users", "2", "--rate", "2"], "exclude each other"),
+        (["--think", "1"], "--users"),
+        (["--scenario", "chta"], "Did you mean chat?"),
+        (["--nope"], "--nope"),
+        (["--set", "qdrant.hnsw.mm=4"], "qdrant.hnsw.m"),
+        (["--set", "redis.maxmemory=lots"], "64mb"),
+        (["--set", "uvicorn.workers"], "KNOB=VALUE"),
+        (["--set", "uvicorn.workers=2", "--workers", "3"], "two different values"),
+        (["--workers", "0"], "uvicorn.workers"),
+        (["--profile", "fast"], "healthy and shipped"),
+        (["--data", "patern=4"], "Did you mean patterns?"),
+        (["--data", "nodes=91"], "from 1 to 90"),
+        (["--data", "nodes=two"], "whole number"),
+        (["--data", "nodes"], "KEY=VALUE"),
+        (["--session", "process_predictions=true"], "sessions=4"),
+        (["--objective", "p95(predictt)<50ms"], "predictt"),
+        (["--corpus", "nowhere.txt"], "nowhere.txt"),
+        (["--corpus", "empty.txt"], "empty.txt"),
+        (["--target", "http://127.0.0.1:1", "--workers", "2"], "embedded target"),
+        (["--target", "ftp://x"], "ftp://x"),
+    ],
+)
+def test_wrong_flags(arguments: list[str], words: str, tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_text("")
+    done = run("run", *arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()[-1]) > 20
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert list(tmp_path.glob("results/runs/*")) == []
+
+
+def test_an_unreachable_target_is_named_in_time(tmp_path: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        began = time.monotonic()
+        done = run("run", "--target", url, cwd=tmp_path)
+    assert done.returncode == 6
+    assert url in done.stderr
+    assert time.monotonic() - began < 5
+    assert list(tmp_path.glob("results/runs/*")) == []
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("up", "--port", port, cwd=tmp_path)
+    assert done.returncode == 2
+    assert port in done.stderr
+
+
+def test_a_corpus_too_small_for_the_patterns(tmp_path: Path) -> None:
+    (tmp_path / "small.txt").write_text("a b c d e f g h i j k l")
+    done = run(
+        "run", "--corpus", "small.txt", "--data", "patterns=2000000", "--data", "symbols=1", cwd=tmp_path
+    )
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("run_name", ["latest", "xyzw"])
+def test_no_such_run(run_name: str, tmp_path: Path) -> None:
+    done = run("show", run_name, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "There is no run" in done.stderr
+
+
+def test_help_is_cheap() -> None:
+    """Less than 0.3 CPU-seconds is promised; the bound here leaves room for a busy machine."""
+    code = (
+        "import resource, subprocess, sys\n"
+        "command = [sys.executable, '-m', 'bench.cli', '--help']\n"
+        "subprocess.run(command, stdout=subprocess.DEVNULL, check=True)\n"
+        "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+        "print(used.ru_utime + used.ru_stime)\n"
+    )
+    spent = [float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(3)]
+    assert min(spent) < 0.6
+    loaded = subprocess.check_output(
+        [sys.executable, "-c", "import bench.cli, sys; print(*sys.modules)"], text=True
+    ).split()
+    assert not {"numpy", "pandas", "pyarrow", "pydantic", "locust", "scipy", "redis", "httpx"} & set(loaded)
