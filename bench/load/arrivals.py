@@ -1,7 +1,7 @@
 """When requests are due, and for which session: pure functions of elapsed time and seed, no clock inside.
 
 Times are seconds after the load begins. A schedule never asks how the target fares: that is what makes it
-an open model, and its response times honest (coordinated omission: see docs/methods.md).
+an open model, and its response times honest (the error of tools that wait is called coordinated omission).
 """
 
 from __future__ import annotations

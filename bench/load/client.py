@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import gevent
 import httptools
-from gevent import socket
+from gevent import socket, ssl
 from gevent.event import AsyncResult
 
 MAX_IDLE = 4.0
@@ -77,17 +77,24 @@ class _Answer:
 class Connection:
     """One keep-alive connection; `number` counts the connections that the pool has opened."""
 
-    def __init__(self, number: int, address: tuple[str, int], timeout: float) -> None:
+    def __init__(
+        self, number: int, address: tuple[str, int], timeout: float, tls: ssl.SSLContext | None
+    ) -> None:
         self.number = number
         self.last_used = time.monotonic()
-        self._socket = socket.create_connection(address, timeout=timeout)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._encrypted = tls is not None
+        plain = socket.create_connection(address, timeout=timeout)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = tls.wrap_socket(plain, server_hostname=address[0]) if tls else plain
         self._socket.settimeout(None)
 
     def is_fresh(self) -> bool:
         """False where the server may have closed, or has closed, this connection."""
         if time.monotonic() - self.last_used > MAX_IDLE:
             return False
+        if self._encrypted:
+            # Readable bytes may be the protocol's own, and say nothing of a close.
+            return True
         try:
             # Anything readable between two requests is the server's close, or bytes that answer nothing.
             self._socket._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
@@ -129,9 +136,10 @@ class HttpClient:
 
     def __init__(self, base_url: str, connections: int, timeout: float) -> None:
         url = urlsplit(base_url)
-        if url.scheme != "http" or not url.hostname:
-            raise ValueError(f"not an http:// URL: {base_url}")
-        self._address = (url.hostname, url.port or 80)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError(f"not an HTTP URL: {base_url}")
+        self._tls = ssl.create_default_context() if url.scheme == "https" else None
+        self._address = (url.hostname, url.port or (443 if self._tls else 80))
         self._prefix = url.path.rstrip("/")
         self._host = url.netloc.rpartition("@")[2].encode()
         self._timeout = timeout
@@ -212,7 +220,7 @@ class HttpClient:
             if connection.is_fresh():
                 return connection
             connection.close()
-        return Connection(next(self._numbers), self._address, self._timeout)
+        return Connection(next(self._numbers), self._address, self._timeout, self._tls)
 
 
 def status_error(status: int) -> str:

@@ -9,8 +9,10 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bench.record.reader import RunRecord
@@ -32,6 +34,8 @@ class Recorded:
     came: np.ndarray
     drawn: np.ndarray
     late: np.ndarray
+    rows: pd.DataFrame
+    summary: dict[str, Any]
 
 
 Measure = Callable[..., Recorded]
@@ -42,7 +46,7 @@ def measure(tmp_path: Path) -> Iterator[Measure]:
     """Run the real command against a known server and read back both sides."""
     servers: list[subprocess.Popen[str]] = []
 
-    def run(mode: str, *flags: str) -> Recorded:
+    def run(mode: str, *flags: str, errors: bool = False) -> Recorded:
         log = tmp_path / "server.jsonl"
         server = subprocess.Popen(
             [sys.executable, str(SERVER), "--log", str(log), mode], stdout=subprocess.PIPE, text=True
@@ -63,15 +67,18 @@ def measure(tmp_path: Path) -> Iterator[Measure]:
         server.terminate()
         server.wait(10)
         record = RunRecord(json.loads(done.stdout)["folder"])
-        table = record.requests(["due", "picked", "sent", "done", "phase", "error"]).to_pandas()
+        table = record.requests().to_pandas()
         load = table[table["phase"].isin(["warmup", "measure"])].sort_values("due")
-        assert (load["error"] == "").all()
+        assert errors or (load["error"] == "").all()
         entries = np.array([json.loads(line) for line in log.read_text().splitlines()])
         entries = entries[np.argsort(entries[:, 0])]
         origin = record.manifest.origin_monotonic
         due, picked, sent, ended = (load[name].to_numpy() for name in ("due", "picked", "sent", "done"))
         came, leaves, drawn, left = entries.T
-        return Recorded(due, ended - due, ended - sent, picked - due, came - origin, drawn, left - leaves)
+        summary = json.loads(done.stdout)
+        return Recorded(
+            due, ended - due, ended - sent, picked - due, came - origin, drawn, left - leaves, load, summary
+        )
 
     yield run
     for server in servers:
@@ -122,6 +129,29 @@ def test_a_queue_is_recorded_as_lindley_has_it(measure: Measure, utilisation: fl
     expected += run.late
     for q in (0.5, 0.9, 0.95):
         assert np.quantile(run.response, q) == pytest.approx(np.quantile(expected, q), rel=0.05, abs=0.002)
+
+
+def test_an_overloaded_server_slows_no_schedule_and_is_called_so(measure: Measure) -> None:
+    """Twice what one server can do: every request falls due all the same, and the run is not called sound."""
+    flags = ("--rate", "60", "--warmup", "0", "--duration", "12", "--arrivals", "constant")
+    run = measure("queue:0.033:3", *flags, errors=True)
+    assert len(run.due) == 720
+    np.testing.assert_allclose(np.diff(run.due), 1 / 60, atol=1e-6)
+    assert run.summary["soundness"]["level"] == "qualified"
+    assert "overloaded" in {reason["code"] for reason in run.summary["soundness"]["reasons"]}
+    assert run.summary["rate"]["value"] == pytest.approx(30, rel=0.2)
+
+
+def test_a_server_that_never_answers_loses_no_request_from_the_record(measure: Measure) -> None:
+    flags = ("--rate", "20", "--warmup", "0", "--duration", "4", "--timeout", "1", "--data", "sessions=5")
+    run = measure("fixed:300", *flags, errors=True)
+    assert len(run.due) == pytest.approx(80, abs=30)
+    assert set(run.rows["error"]) == {"timeout", "dropped"}
+    dropped = run.rows[run.rows["error"] == "dropped"]
+    assert dropped["sent"].isna().all()
+    assert dropped["done"].isna().all()
+    timed_out = run.rows[run.rows["error"] == "timeout"]
+    np.testing.assert_allclose(timed_out["done"] - timed_out["sent"], 1.0, atol=0.2)
 
 
 def test_the_same_seed_sends_the_same_requests(measure: Measure, tmp_path: Path) -> None:
