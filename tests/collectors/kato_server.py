@@ -1,7 +1,8 @@
 """A small HTTP server that answers like KATO's workers, and fails like them on request.
 
 `python kato_server.py PORT WORKERS`: each new connection belongs to the next worker. Lines on standard
-input set the mode: `ok`, `overload` (503, text/plain) or `hang` (no answer); each is echoed once in force."""
+input set the mode; each is echoed once in force. `ok`; `overload`: 503, and the connection closes without a
+word of warning; `reset`: closed without an answer; `garbage`: 200, but no JSON; `hang`: no answer."""
 
 from __future__ import annotations
 
@@ -31,6 +32,12 @@ class Handler(BaseHTTPRequestHandler):
         if mode == "overload":
             self.answer(503, b"Service Unavailable", "text/plain; charset=utf-8")
             self.close_connection = True
+            return
+        if mode == "reset":
+            self.close_connection = True
+            return
+        if mode == "garbage":
+            self.answer(200, b"<html>", "text/html")
             return
         body = json.dumps(self.body()).encode()
         self.answer(200, body, "application/json")

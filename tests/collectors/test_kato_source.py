@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 from conftest import Kato
 
@@ -63,7 +62,15 @@ def test_metrics_carry_the_worker_of_their_connection(kato: Kato, table: Table) 
     assert values["nodes_loaded", FIRST] == 3
 
 
-@pytest.mark.parametrize(("mode", "reason", "timeout"), [("overload", "503", 20.0), ("hang", "timeout", 1.0)])
+@pytest.mark.parametrize(
+    ("mode", "reason", "timeout"),
+    [
+        ("overload", "503", 20.0),
+        ("reset", "reset", 20.0),
+        ("garbage", "invalid", 20.0),
+        ("hang", "timeout", 1.0),
+    ],
+)
 def test_failures_are_counted_and_their_spell_is_two_events(
     kato: Kato, table: Table, mode: str, reason: str, timeout: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,9 +84,9 @@ def test_failures_are_counted_and_their_spell_is_two_events(
     kato.mode("ok")
     well = table(collector, collector.sample())
 
-    assert failing["health_failures_total", reason] == failing["health_polls_total", WHOLE] == 2
+    assert failing["poll_failures_total", reason] == failing["polls_total", WHOLE] == 2
     assert failing["workers_seen", WHOLE] == 0
-    assert well["health_failures_total", reason] == 2
+    assert well["poll_failures_total", reason] == 2
     assert well["workers_seen", WHOLE] == 1
     spell = [(kind, fields) for kind, fields in notes if kind != "worker_seen"]
     assert spell == [
@@ -88,10 +95,28 @@ def test_failures_are_counted_and_their_spell_is_two_events(
     ]
 
 
+def test_a_failed_first_poll_leaves_no_connection_to_be_met_again(kato: Kato, table: Table) -> None:
+    collector = make(kato.url, [], workers=4)
+    kato.mode("overload")
+    for _ in range(10):
+        values = table(collector, collector.sample())
+
+    assert {reason for metric, reason in values if metric == "poll_failures_total"} == {"503"}
+    assert values["poll_failures_total", "503"] == values["polls_total", WHOLE] >= 20
+
+
+def test_an_address_with_a_path(kato: Kato) -> None:
+    with http.Site(f"{kato.url}/prefix/").connect() as connection:
+        assert not connection.open
+        assert connection.get("/health")[0] == 200
+        assert connection.open
+    assert not connection.open
+
+
 def test_nothing_listens(kato: Kato) -> None:
     collector = make(kato.url, [])
     kato.process.kill()
     kato.process.wait()
 
-    with pytest.raises(httpx.ConnectError):
+    with pytest.raises(ConnectionRefusedError):
         collector.sample()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Mapping
+from http import HTTPStatus
+from http.client import HTTPException
 from typing import Any, ClassVar, Self
-
-import httpx
 
 from bench.collectors import http
 from bench.collectors.base import WHOLE, Collector, Context, Discovery, Metric, Row, counter, gauge
@@ -39,8 +40,8 @@ class KatoCollector:
         "health_seconds": gauge(
             "slowest /health poll of the sample: how long an event loop was busy", "seconds"
         ),
-        "health_polls_total": counter("/health polls"),
-        "health_failures_total": counter("/health polls that failed; instance = status or timeout"),
+        "polls_total": counter("polls of /health and /metrics"),
+        "poll_failures_total": counter("polls that failed; instance = status, timeout, reset or invalid"),
         "workers_seen": gauge("different workers that answered within a minute; no worker is counted twice"),
         "uptime_seconds": gauge("since the worker started; instance = worker", "seconds"),
         "healthy": gauge(
@@ -56,7 +57,7 @@ class KatoCollector:
 
     def __init__(self, context: Context) -> None:
         self._address = context.facts.base_url
-        self._client = http.client(self._address)
+        self._site = http.Site(self._address)
         polls = _POLLS_PER_WORKER_MINUTE * (context.facts.workers or 1) * _INTERVAL / 60
         self._polls = min(_MOST_POLLS, max(1, round(polls)))
         self._note = context.note
@@ -70,8 +71,11 @@ class KatoCollector:
         return cls(context)
 
     def discover(self) -> Discovery:
-        answer = self._client.get("/", headers={"Connection": "close"}).raise_for_status().json()
-        version = answer.get("version")
+        with self._site.connect() as connection:
+            status, body = connection.get("/")
+        if status != HTTPStatus.OK:
+            raise OSError(f"{self._address} answered {status}")
+        version = json.loads(body).get("version")
         return Discovery(
             PartFacts("kato", engine="KATO", version=version, address=self._address), kato_version=version
         )
@@ -80,35 +84,30 @@ class KatoCollector:
         found: _Found = {}
         slowest = 0.0
         for poll in range(self._polls):
-            begin = time.monotonic()
-            # The first poll leaves its connection open for /metrics, which does not say who answers.
-            worker = self._health(found, keep=poll == 0)
-            slowest = max(slowest, time.monotonic() - begin)
-            if poll == 0 and worker is not None:
-                self._worker_metrics(found, worker)
+            with self._site.connect() as connection:
+                begin = time.monotonic()
+                worker = self._health(found, connection)
+                slowest = max(slowest, time.monotonic() - begin)
+                # /metrics does not say who answers, so it is asked where /health just did.
+                if poll == 0 and worker is not None and connection.open:
+                    self._worker_metrics(found, connection, worker)
         now = time.monotonic()
         self._seen = {worker: seen for worker, seen in self._seen.items() if now - seen <= _SEEN_SECONDS}
         return [
             *((metric, instance, value) for (metric, instance), value in found.items()),
             ("health_seconds", WHOLE, round(slowest, 5)),
-            ("health_polls_total", WHOLE, float(self._polled)),
+            ("polls_total", WHOLE, float(self._polled)),
             ("workers_seen", WHOLE, float(len(self._seen))),
-            *(("health_failures_total", reason, float(count)) for reason, count in self._failed.items()),
+            *(("poll_failures_total", reason, float(count)) for reason, count in self._failed.items()),
         ]
 
-    def close(self) -> None:
-        self._client.close()
+    def close(self) -> None: ...
 
-    def _health(self, found: _Found, *, keep: bool) -> str | None:
+    def _health(self, found: _Found, connection: http.Connection) -> str | None:
         """Poll once; the worker that answered, or None. Raises if nothing listens."""
-        answer = self._get("/health", keep=keep)
-        self._polled += 1
-        if isinstance(answer, str):
-            self._fail(answer)
+        answer = self._poll(connection, "/health")
+        if answer is None:
             return None
-        if self._failing is not None:
-            self._note("kato_answers", source=self.source, after=self._failing)
-            self._failing = None
         worker = str(answer.get("last_collection"))
         if worker not in self._seen:
             self._note("worker_seen", source=self.source, worker=worker)
@@ -116,32 +115,42 @@ class KatoCollector:
         found.update(_health_values(worker, answer))
         return worker
 
-    def _worker_metrics(self, found: _Found, worker: str) -> None:
-        answer = self._get("/metrics", keep=False)
-        if isinstance(answer, str):
-            self._fail(answer)
-        else:
+    def _worker_metrics(self, found: _Found, connection: http.Connection, worker: str) -> None:
+        if (answer := self._poll(connection, "/metrics")) is not None:
             found.update(_metrics_values(worker, answer))
 
-    def _fail(self, reason: str) -> None:
-        """Count a failure; an event only where a spell of failures begins."""
-        self._failed[reason] += 1
-        if self._failing is None:
-            self._note("kato_fails", source=self.source, reason=reason)
-        self._failing = reason
+    def _poll(self, connection: http.Connection, path: str) -> _JSON | None:
+        """The answer; None for a failure, which is counted. An event only where a spell of them begins or
+        ends. Raises if nothing listens."""
+        answer = _ask(connection, path)
+        self._polled += 1
+        if isinstance(answer, str):
+            self._failed[answer] += 1
+            if self._failing is None:
+                self._note("kato_fails", source=self.source, reason=answer)
+            self._failing = answer
+            return None
+        if self._failing is not None:
+            self._note("kato_answers", source=self.source, after=self._failing)
+            self._failing = None
+        return answer
 
-    def _get(self, path: str, *, keep: bool) -> _JSON | str:
-        """The answer, or why there is none: its status, or `timeout`. Raises if nothing listens."""
-        try:
-            answer = self._client.get(path, headers={} if keep else {"Connection": "close"})
-            if answer.status_code != httpx.codes.OK:
-                return str(answer.status_code)
-            body = answer.json()
-        except httpx.TimeoutException:
-            return "timeout"
-        except ValueError:
-            return "invalid"
-        return body if isinstance(body, dict) else "invalid"
+
+def _ask(connection: http.Connection, path: str) -> _JSON | str:
+    """The answer, or why there is none: its status, `timeout`, `reset` (closed without an answer), or
+    `invalid`. Raises if nothing listens."""
+    try:
+        status, content = connection.get(path)
+        if status != HTTPStatus.OK:
+            return str(status)
+        body = json.loads(content)
+    except TimeoutError:
+        return "timeout"
+    except (HTTPException, ConnectionResetError, BrokenPipeError):
+        return "reset"
+    except ValueError:
+        return "invalid"
+    return body if isinstance(body, dict) else "invalid"
 
 
 def _health_values(worker: str, health: _JSON) -> _Found:
