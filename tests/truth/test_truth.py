@@ -46,7 +46,7 @@ def measure(tmp_path: Path) -> Iterator[Measure]:
     """Run the real command against a known server and read back both sides."""
     servers: list[subprocess.Popen[str]] = []
 
-    def run(mode: str, *flags: str, errors: bool = False) -> Recorded:
+    def run(mode: str, *flags: str, errors: bool = False, sessions: int = 400) -> Recorded:
         log = tmp_path / "server.jsonl"
         server = subprocess.Popen(
             [sys.executable, str(SERVER), "--log", str(log), mode], stdout=subprocess.PIPE, text=True
@@ -57,7 +57,8 @@ def measure(tmp_path: Path) -> Iterator[Measure]:
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "bench.cli", "run", "--target", url, "--out", str(tmp_path / "runs")),
-                *("--data", "patterns=0", "--data", "sessions=400", "--connections", "400", "--json", *flags),
+                *("--data", "patterns=0", "--data", f"sessions={sessions}", "--connections", "400", "--json"),
+                *flags,
             ],
             capture_output=True,
             text=True,
@@ -70,7 +71,8 @@ def measure(tmp_path: Path) -> Iterator[Measure]:
         table = record.requests().to_pandas()
         load = table[table["phase"].isin(["warmup", "measure"])].sort_values("due")
         assert errors or (load["error"] == "").all()
-        entries = np.array([json.loads(line) for line in log.read_text().splitlines()])
+        lines = log.read_text().splitlines()
+        entries = np.array([json.loads(line) for line in lines]).reshape(-1, 4)
         entries = entries[np.argsort(entries[:, 0])]
         origin = record.manifest.origin_monotonic
         due, picked, sent, ended = (load[name].to_numpy() for name in ("due", "picked", "sent", "done"))
@@ -143,8 +145,8 @@ def test_an_overloaded_server_slows_no_schedule_and_is_called_so(measure: Measur
 
 
 def test_a_server_that_never_answers_loses_no_request_from_the_record(measure: Measure) -> None:
-    flags = ("--rate", "20", "--warmup", "0", "--duration", "4", "--timeout", "1", "--data", "sessions=5")
-    run = measure("fixed:300", *flags, errors=True)
+    flags = ("--rate", "20", "--warmup", "0", "--duration", "4", "--timeout", "1")
+    run = measure("fixed:300", *flags, errors=True, sessions=5)
     assert len(run.due) == pytest.approx(80, abs=30)
     assert set(run.rows["error"]) == {"timeout", "dropped"}
     dropped = run.rows[run.rows["error"] == "dropped"]
