@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import selectors
 import shutil
-import signal
-import socket
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,18 +15,15 @@ from bench import __version__
 from bench.collectors.discovery import discover_all
 from bench.errors import BenchError, PartFailedError, UnreachableError, UsageError
 from bench.plan import Plan
+from bench.processes import RunProcesses
 from bench.record import folder as folders
 from bench.record import manifest as manifests
 from bench.record.fingerprint import collect_fingerprint
 from bench.record.manifest import Corpus, LoadEnds, Manifest, Phase
 from bench.record.reader import RunRecord
 from bench.record.writer import this_process
-from bench.supervision.supervisor import Child, Supervisor, tail
+from bench.supervision.supervisor import Supervisor, tail
 from bench.targets.base import Target, TargetFacts
-
-#: Most seconds for the collectors and the recorder to write down what they have.
-_PATIENCE = 10.0
-_TICK = 0.2
 
 Watch = Callable[[dict[str, Any]], None]
 
@@ -125,7 +116,7 @@ class Runner:
         return facts
 
     def _measure(self, target: Target, facts: TargetFacts) -> None:
-        with _Processes(self._supervisor, self._folder, self._origin) as processes:
+        with RunProcesses(self._supervisor, self._folder, self._origin) as processes:
             processes.start_load(self._load_spec(facts))
             processes.start_collectors(facts)
             final = self._follow(processes, target)
@@ -143,7 +134,7 @@ class Runner:
             "clean_up": self._plan.target.kind == "url" and not self._plan.keep_data,
         }
 
-    def _follow(self, processes: _Processes, target: Target) -> dict[str, Any]:
+    def _follow(self, processes: RunProcesses, target: Target) -> dict[str, Any]:
         """Pass progress on until the recorder has said its last line, which is returned."""
         collectors_stopped = False
         for line in processes.progress():
@@ -215,101 +206,3 @@ def _load_failure(load: dict[str, Any] | None, folder: Path, plan: Plan) -> Benc
     if load.get("scenario_error"):
         return BenchError(f"The scenario {plan.scenario} failed: {load['scenario_error']}.")
     return None
-
-
-class _Processes:
-    """The load process, the collectors and the recorder of one run, joined by socket pairs."""
-
-    def __init__(self, supervisor: Supervisor, folder: Path, origin: float) -> None:
-        self._supervisor = supervisor
-        self._folder = folder
-        self._origin = origin
-        self._logs = folder / "logs"
-        self._logs.mkdir(exist_ok=True)
-        self._load_end, load_source = socket.socketpair()
-        self._collectors_end, collectors_source = socket.socketpair()
-        progress, progress_writer = os.pipe()
-        self._progress = progress
-        sources = [load_source.fileno(), collectors_source.fileno(), progress_writer]
-        command = ["--folder", str(folder.absolute()), "--origin", str(origin)]
-        command += ["--source", "{fd0}", "--source", "{fd1}", "--progress", "{fd2}"]
-        self.recorder = self._start("recorder", "bench.record.recorder", command, sources)
-        load_source.close()
-        collectors_source.close()
-        os.close(progress_writer)
-        self._load: Child | None = None
-        self._collectors: Child | None = None
-
-    def __enter__(self) -> _Processes:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End what still runs, the recorder last: it writes down what the others have sent."""
-        for child in (self._load, self._collectors):
-            if child is not None:
-                with contextlib.suppress(PartFailedError):
-                    child.stop()
-        for end in (self._load_end, self._collectors_end):
-            end.close()
-        with contextlib.suppress(PartFailedError):
-            self.recorder.stop(_PATIENCE)
-        os.close(self._progress)
-
-    def start_load(self, spec: dict[str, Any]) -> None:
-        command = ["--spec", self._spec("load-0", spec), "--recorder-fd", "{fd0}"]
-        # One thread: numpy's would spin on the cores that the target needs.
-        env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        self._load = self._start("load-0", "bench.load.child", command, [self._load_end.fileno()], env)
-        self._load_end.close()
-
-    def start_collectors(self, facts: TargetFacts) -> None:
-        assert self._load is not None
-        spec = {
-            "origin": self._origin,
-            "target": facts.to_json(),
-            "processes": {"load-0": self._load.pid, "recorder": self.recorder.pid},
-            "interval": 1.0,
-        }
-        command = ["--socket-fd", "{fd0}", "--spec", self._spec("collectors", spec)]
-        fds = [self._collectors_end.fileno()]
-        self._collectors = self._start("collectors", "bench.collectors.child", command, fds)
-        self._collectors_end.close()
-
-    def stop_load(self) -> None:
-        """Ask the load process to end its schedule; asking again changes nothing."""
-        if self._load is not None and self._load.poll() is None:
-            os.kill(self._load.pid, signal.SIGTERM)
-
-    def load_has_ended(self) -> bool:
-        return self._load is not None and self._load.poll() is not None
-
-    def stop_collectors(self) -> None:
-        if self._collectors is not None:
-            self._collectors.stop(_PATIENCE)
-
-    def progress(self) -> Iterator[dict[str, Any] | None]:
-        """The recorder's lines as they come, and None where a while passes without one; ends with it."""
-        buffer = b""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._progress, selectors.EVENT_READ)
-            while True:
-                if not selector.select(_TICK):
-                    yield None
-                    continue
-                data = os.read(self._progress, 65_536)
-                if not data:
-                    return
-                *lines, buffer = (buffer + data).split(b"\n")
-                for line in lines:
-                    yield json.loads(line)
-
-    def _spec(self, name: str, spec: dict[str, Any]) -> str:
-        path = self._logs / f"{name}.json"
-        path.write_text(json.dumps(spec))
-        return str(path.absolute())
-
-    def _start(
-        self, name: str, module: str, arguments: list[str], fds: list[int], env: dict[str, str] | None = None
-    ) -> Child:
-        argv = [sys.executable, "-m", module, *arguments]
-        return self._supervisor.start(name, argv, env=env, log=self._logs / f"{name}.log", fds=fds)

@@ -29,7 +29,8 @@ from bench.load.client import HttpClient
 from bench.load.engine import Engine
 from bench.load.preload import Clerk, PreloadError
 from bench.load.recorder import Recorder
-from bench.load.traffic import Session, Traffic
+from bench.load.session import Session
+from bench.load.traffic import Traffic
 from bench.load.user import KatoUser
 from bench.load.world import World
 from bench.plan import Plan

@@ -21,8 +21,9 @@ from bench.load.arrivals import Arrival, phase_of
 from bench.load.client import Exchange
 from bench.load.operations import Request
 from bench.load.recorder import Recorder
+from bench.load.session import Session, Turn
 from bench.load.timer import DueTimer
-from bench.load.traffic import Session, Traffic, Turn
+from bench.load.traffic import Traffic
 from bench.load.user import KatoUser
 from bench.load.world import World
 from bench.plan import Phases

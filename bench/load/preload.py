@@ -15,7 +15,8 @@ from gevent.queue import Queue
 
 from bench.load import operations
 from bench.load.client import Exchange
-from bench.load.traffic import Session, Traffic, Turn
+from bench.load.session import Session, Turn
+from bench.load.traffic import Traffic
 from bench.load.world import Lesson, World
 
 #: Enough to keep one KATO worker busy, few enough to stay far below its limit.

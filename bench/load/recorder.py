@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gevent
 from gevent import socket
 
 from bench.load.client import Exchange
+from bench.load.session import Session, Turn
 from bench.record import frames
 from bench.record.vocabulary import ERRORS, OPERATIONS, PHASES
-
-if TYPE_CHECKING:
-    from bench.load.traffic import Session, Turn
 
 _FLUSH_SECONDS = 0.5
 _OPERATION_CODE = {name: code for code, name in enumerate(OPERATIONS)}

@@ -5,17 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.load.catalogue import option_values
 from bench.load.client import Exchange, HttpClient
 from bench.load.operations import Request
 from bench.load.preload import Clerk, PreloadError
-from bench.load.traffic import Session, Traffic, Turn
+from bench.load.session import Session, Turn
+from bench.load.traffic import Traffic
 from bench.load.world import World
-
-if TYPE_CHECKING:
-    from bench.load.user import KatoUser
 
 #: Locust has no preload: a few patterns are enough that predictions are not empty.
 _LESSONS_PER_NODE = 20
@@ -36,7 +34,7 @@ class StandaloneDriver:
         environment.events.test_stop.add_listener(self._end)
 
     def _begin(self, environment: Any, **_: Any) -> None:
-        user_class: type[KatoUser] = environment.user_classes[0]
+        user_class = environment.user_classes[0]
         given = dict(pair.split("=", 1) for pair in os.environ.get("KATO_BENCH_DATA", "").split())
         self.world = World(
             options=option_values(user_class.scenario, given),
@@ -61,7 +59,7 @@ class StandaloneDriver:
     def _end(self, **_: Any) -> None:
         self._clerk.clean(self._sessions, self.world, sorted({session.node for session in self._sessions}))
 
-    def enter(self, user: KatoUser) -> Session:
+    def enter(self, user: Any) -> Session:
         index = next(self._numbers)
         node = index % int(self.world.options["nodes"])
         session = Session(index, node, self.world.node_name(node))
@@ -69,7 +67,7 @@ class StandaloneDriver:
         self._sessions.append(session)
         return session
 
-    def next(self, user: KatoUser, request: Request) -> Exchange:
+    def next(self, user: Any, request: Request) -> Exchange:
         return self._traffic.send(user.session, request, self._now())
 
     def pause(self) -> float:

@@ -3,32 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from bench.load.client import Exchange, HttpClient
 from bench.load.operations import Request, create
 from bench.load.recorder import Recorder
-
-
-@dataclass(slots=True)
-class Session:
-    """A KATO session as the generator sees it. `index` and `node` are the same in every run of a plan."""
-
-    index: int
-    node: int
-    node_name: str
-    session_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """Leave to send one request: when it was due, when the generator took it up (both `time.monotonic()`),
-    and the phase that it belongs to."""
-
-    due: float
-    picked: float
-    phase: str
+from bench.load.session import Session, Turn
 
 
 class Traffic:

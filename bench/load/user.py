@@ -16,7 +16,7 @@ from bench.load.operations import Request
 from bench.load.world import Lesson, World
 
 if TYPE_CHECKING:
-    from bench.load.traffic import Session
+    from bench.load.session import Session
 
 #: What a session sends, in order; each answer comes back as the value of the `yield`.
 Script: TypeAlias = Generator[Request, Exchange, None]
