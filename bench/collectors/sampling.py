@@ -72,7 +72,7 @@ class Sampler:
         try:
             self.collector.close()
         except Exception as error:
-            self._event("collector_failed", error=describe(error))
+            self._event("collector_failed", self._now(), error=describe(error))
 
     def _sample_once(self) -> float:
         """Take one sample and send it; seconds to stay quiet afterwards."""
@@ -81,12 +81,14 @@ class Sampler:
             rows = self.collector.sample()
         except Exception as error:
             if not self._failures:
-                self._failed_at = self._event("collector_failed", error=describe(error))
+                self._failed_at = self._now()
+                self._event("collector_failed", self._failed_at, error=describe(error))
             self._failures += 1
             return BACKOFF[min(self._failures, len(BACKOFF)) - 1]
         end = time.monotonic()
         if self._failures:
-            self._event("collector_back", after_seconds=round(end - self._origin - self._failed_at, 3))
+            back = self._now()
+            self._event("collector_back", back, after_seconds=round(back - self._failed_at, 4))
             self._failures = 0
         if rows:
             t = round((begin + end) / 2 - self._origin, 4)
@@ -97,8 +99,8 @@ class Sampler:
             self.rows += len(rows)
         return 0.0
 
-    def _event(self, kind: str, **fields: object) -> float:
-        """Send an event; its time."""
-        t = round(time.monotonic() - self._origin, 4)
+    def _now(self) -> float:
+        return round(time.monotonic() - self._origin, 4)
+
+    def _event(self, kind: str, t: float, **fields: object) -> None:
         self._emit(frames.EVENT, {"t": t, "kind": kind, "source": self.collector.source, **fields})
-        return t

@@ -2,7 +2,8 @@
 
 `python kato_server.py PORT WORKERS`: each new connection belongs to the next worker. Lines on standard
 input set the mode; each is echoed once in force. `ok`; `overload`: 503, and the connection closes without a
-word of warning; `reset`: closed without an answer; `garbage`: 200, but no JSON; `hang`: no answer."""
+word of warning; `refuse`: 503, and the connection stays; `reset`: closed without an answer; `garbage`: 200,
+but no JSON; `hang`: no answer."""
 
 from __future__ import annotations
 
@@ -29,9 +30,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if mode == "hang":
             hanging.wait()
-        if mode == "overload":
+        if mode in ("overload", "refuse"):
             self.answer(503, b"Service Unavailable", "text/plain; charset=utf-8")
-            self.close_connection = True
+            self.close_connection = mode == "overload"
             return
         if mode == "reset":
             self.close_connection = True
