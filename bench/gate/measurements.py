@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from bench.gate.soundness import Measurements
+from bench.gate.soundness import THROTTLED, Measurements
 from bench.record.finalise import iterate_requests
 from bench.stats import steady
 from bench.stats.counters import increase
@@ -31,14 +31,15 @@ def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
         return Measurements(due=0)
     rows = _Rows(record, phase, late=record.manifest.plan.timeout / 2)
     metrics = record.metrics()
-    throttled, _ = _increase(metrics.get(("host", "", "cgroup_cpu_throttled_periods_total")), phase)
-    periods, _ = _increase(metrics.get(("host", "", "cgroup_cpu_periods_total")), phase)
+    throttled = _throttled(metrics, phase)
+    target = record.manifest.target
     steal = _within(metrics.get(("host", "", "cpu_steal_share")), phase)
     statuses = [
         _within(series, phase)
         for (source, _, name), series in metrics.items()
         if (source, name) == ("qdrant", "status")
     ]
+    qdrant_seen = any(source == "qdrant" for source, _, _ in metrics)
     ends = [end for end in load.ends if "in_flight_seconds" in end]
     return Measurements(
         due=record.count(None, "measure").requests,
@@ -47,7 +48,7 @@ def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
         dispatch_lag_p99=record.histogram(kind="lag", outcome=None).quantile(0.99),
         response_p95=record.histogram().quantile(0.95),
         generator_cpu=_generator_cpu(metrics, phase),
-        throttled=throttled / periods if periods and throttled is not None else None,
+        throttled=throttled,
         steal=float(steal.mean()) if len(steal) else None,
         in_flight_integral=sum(end["in_flight_seconds"] - end["unanswered_seconds"] for end in ends)
         if ends and not load.missing_end
@@ -56,7 +57,11 @@ def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
         backlog_start=rows.open_at_start,
         backlog_end=rows.open_at_end,
         steadiness=_steadiness(record),
-        qdrant_optimising=any((values == _OPTIMISING).any() for values in statuses) if statuses else None,
+        qdrant_optimising=any((values == _OPTIMISING).any() for values in statuses) if qdrant_seen else None,
+        # The embedded deployment runs in the generator's own control group.
+        target_throttled=throttled > THROTTLED
+        if throttled is not None and target is not None and target.kind == "embedded"
+        else None,
     )
 
 
@@ -90,6 +95,15 @@ def _within(series: Series | None, phase: Phase) -> NDArray[np.float64]:
         return np.empty(0)
     times, values = series
     return values[(times >= phase.start) & (times <= (phase.end or 0.0))]
+
+
+def _throttled(metrics: Metrics, phase: Phase) -> float | None:
+    """Share of the control group's periods in which it was held back; a group without a quota has none."""
+    throttled, _ = _increase(metrics.get(("host", "", "cgroup_cpu_throttled_periods_total")), phase)
+    periods, _ = _increase(metrics.get(("host", "", "cgroup_cpu_periods_total")), phase)
+    if throttled is None or periods is None:
+        return None
+    return throttled / periods if periods else 0.0
 
 
 def _generator_cpu(metrics: Metrics, phase: Phase) -> float | None:

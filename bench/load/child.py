@@ -29,6 +29,7 @@ from bench.load.client import HttpClient
 from bench.load.engine import Engine
 from bench.load.preload import Clerk, PreloadError
 from bench.load.recorder import Recorder
+from bench.load.scheduling import take_short_slices
 from bench.load.session import Session
 from bench.load.traffic import Traffic
 from bench.load.user import KatoUser
@@ -148,6 +149,7 @@ def main() -> None:
     parser.add_argument("--spec", type=Path, required=True)
     parser.add_argument("--recorder-fd", type=int, required=True)
     arguments = parser.parse_args()
+    take_short_slices()
     spec = json.loads(arguments.spec.read_text())
     process = LoadProcess(spec, socket.socket(fileno=arguments.recorder_fd))
     gevent.signal_handler(signal.SIGTERM, process.stop)
