@@ -125,11 +125,13 @@ def summarise(record: RunRecord) -> Summary:
 
 
 def list_row(record: RunRecord) -> ListRow:
-    """One line about a run, from its manifest alone; never raises for a broken one."""
+    """One line about a run: from its manifest if it finished, else from its rows; never raises for a broken
+    one."""
     from bench.errors import UsageError
 
     try:
         manifest = record.manifest
+        totals = manifest.totals if manifest.status == "finished" else record.count(None, None)
     except UsageError as error:
         return ListRow(run=record.folder.name, status="unreadable", problem=str(error))
     verdicts = [verdict.verdict for verdict in manifest.objectives]
@@ -139,8 +141,8 @@ def list_row(record: RunRecord) -> ListRow:
         status=manifest.status,
         scenario=manifest.plan.scenario,
         load=load_words(manifest.plan),
-        requests=manifest.totals.requests,
-        errors=manifest.totals.errors,
+        requests=totals.requests,
+        errors=totals.errors,
         soundness=manifest.soundness.level if manifest.soundness else None,
         objectives=worst,
         tags={**manifest.plan.tags, **manifest.tags},

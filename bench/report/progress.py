@@ -52,8 +52,9 @@ class ProgressDisplay:
             self._live.stop()
 
     def feed(self, line: Line) -> None:
-        """Show one progress line; the recorder's last line (`final` or `error`) is not for this display."""
-        if "t" not in line:
+        """Show one progress line, once the load has begun; the recorder's last line (`final` or `error`) is
+        not for this display."""
+        if line.get("phase") is None:
             return
         new_phase = line.get("phase") != self._phase
         if new_phase:
@@ -73,7 +74,7 @@ class ProgressDisplay:
     def _clock(self, line: Line) -> str:
         elapsed, length = self._elapsed(line)
         total = f" of {length:.0f}" if length is not None else ""
-        return f"{self._phase or 'starting'} {elapsed:.0f}{total} s"
+        return f"{self._phase} {elapsed:.0f}{total} s"
 
     def _written(self, line: Line) -> str:
         errors = line["errors"]

@@ -23,7 +23,8 @@ def line(t: float, phase: str | None = "measure", **changes: Any) -> dict[str, A
 def test_plain_lines_come_every_five_seconds_and_with_each_phase() -> None:
     file = io.StringIO()
     with ProgressDisplay(PHASES, file) as display:
-        display.feed(line(0.5, None, rate_due=None, rate_done=None, p50=None, p95=None))
+        display.feed(line(0.2, None))
+        display.feed(line(0.5, "preload", rate_due=None, rate_done=None, p50=None, p95=None))
         for second in range(1, 12):
             display.feed(line(second, "warmup"))
         display.feed(line(12, "measure", errors=1))
@@ -31,7 +32,7 @@ def test_plain_lines_come_every_five_seconds_and_with_each_phase() -> None:
         display.feed({"final": True, "rows": 10})
     written = file.getvalue().splitlines()
     assert [text.split(":")[0] for text in written] == [
-        "starting 0 s",
+        "preload 0 s",
         "warmup 0 of 5 s",
         "warmup 5 of 5 s",
         "warmup 5 of 5 s",
