@@ -149,15 +149,23 @@ class HttpClient:
         self._numbers = itertools.count()
 
     def request(
-        self, method: str, path: str, body: bytes | None = None, *, into: Exchange | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        patience: float | None = None,
+        into: Exchange | None = None,
     ) -> Exchange:
         """One exchange, written into `into` as it goes: a caller who is ended can see how far it came.
 
-        Waits for a free connection first: that wait ends at `sent`. Never raises for what the target or the
-        network does, never repeats a request."""
+        Waits for a free connection first, at most `patience` seconds (then the request is `dropped`): that
+        wait ends at `sent`. Never raises for what the target or the network does, never repeats a request."""
         message = self._message(method, path, body)
         exchange = Exchange() if into is None else into
-        self._acquire()
+        if not self._acquire(patience):
+            exchange.error = "dropped"
+            return exchange
         connection: Connection | None = None
         reusable = False
         try:
@@ -192,21 +200,24 @@ class HttpClient:
             return head + (b"\r\nContent-Length: 0\r\n\r\n" if method != "GET" else b"\r\n\r\n")
         return head + b"\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
-    def _acquire(self) -> None:
+    def _acquire(self, patience: float | None) -> bool:
         if self._free > 0 and not self._waiting:
             self._free -= 1
-            return
+            return True
         turn: AsyncResult[None] = AsyncResult()
         self._waiting.append(turn)
         try:
-            turn.get()
-        except BaseException:
-            # The caller was ended while it waited: its turn must go to the next one.
+            turn.get(timeout=patience)
+        except BaseException as error:
+            # The caller has waited enough, or was ended: its turn must go to the next one.
             if turn in self._waiting:
                 self._waiting.remove(turn)
             else:
                 self._release()
+            if isinstance(error, gevent.Timeout):
+                return False
             raise
+        return True
 
     def _release(self) -> None:
         if self._waiting:

@@ -8,6 +8,8 @@ from typing import Any
 
 import gevent
 from gevent import socket
+from gevent.event import Event
+from gevent.lock import RLock
 
 from bench.load.client import Exchange
 from bench.load.session import Session, Turn
@@ -36,14 +38,18 @@ class InFlight:
 
 
 class Recorder:
-    """Buffers rows and sends them to the recorder process twice a second."""
+    """Buffers rows and sends them to the recorder process twice a second.
+
+    Frames are sent whole, one after the other: greenlets take turns at the socket."""
 
     def __init__(self, sock: socket.socket, origin: float, process: int) -> None:
         self._socket = sock
         self._origin = origin
         self._process = process
+        self._sending = RLock()
         self._rows = frames.RowBuffer()
-        self._flusher = gevent.spawn(self._flush_forever)
+        self._finishing = Event()
+        self._flusher = gevent.spawn(self._flush_until_the_end)
         self._rows_sent = 0
         self.in_flight = InFlight()
         self.unanswered_seconds = 0.0
@@ -79,12 +85,13 @@ class Recorder:
         )
 
     def event(self, kind: str, **facts: Any) -> None:
-        frames.send(self._socket, frames.EVENT, {"t": time.monotonic() - self._origin, "kind": kind, **facts})
+        self._send(frames.EVENT, {"t": time.monotonic() - self._origin, "kind": kind, **facts})
 
     def flush(self) -> None:
-        if len(self._rows):
-            self._rows_sent += len(self._rows)
-            self._socket.sendall(frames.frame(frames.ROWS, self._rows.take()))
+        with self._sending:
+            if len(self._rows):
+                self._rows_sent += len(self._rows)
+                self._socket.sendall(frames.frame(frames.ROWS, self._rows.take()))
         progress = {
             "t": time.monotonic() - self._origin,
             "phase": self.phase,
@@ -92,11 +99,12 @@ class Recorder:
             "in_flight": self.in_flight.now,
             "cpu_seconds": time.process_time(),
         }
-        frames.send(self._socket, frames.PROGRESS, progress)
+        self._send(frames.PROGRESS, progress)
 
     def finish(self, **facts: Any) -> None:
         """Send what is left, and the bookkeeping by which the record is judged."""
-        self._flusher.kill()
+        self._finishing.set()
+        self._flusher.join()
         self.flush()
         end = {
             "rows": self._rows_sent,
@@ -105,10 +113,13 @@ class Recorder:
             "cpu_seconds": time.process_time(),
             **facts,
         }
-        frames.send(self._socket, frames.END, end)
+        self._send(frames.END, end)
         self._socket.close()
 
-    def _flush_forever(self) -> None:
-        while True:
-            gevent.sleep(_FLUSH_SECONDS)
+    def _send(self, kind: bytes, value: object) -> None:
+        with self._sending:
+            frames.send(self._socket, kind, value)
+
+    def _flush_until_the_end(self) -> None:
+        while not self._finishing.wait(_FLUSH_SECONDS):
             self.flush()

@@ -28,16 +28,20 @@ class Traffic:
         return exchange
 
     def send(self, session: Session, request: Request, turn: Turn) -> Exchange:
-        """Send one request, or drop it if it waited for longer than the time-out for its session."""
+        """Send one request, or drop it if it waits for its session or a connection beyond the time-out."""
         exchange = Exchange()
         try:
-            waited_too_long = time.monotonic() - turn.due > self._timeout
+            patience = turn.due + self._timeout - time.monotonic()
             was_never_created = not request.absolute and not session.session_id
-            if waited_too_long or was_never_created:
+            if patience <= 0 or was_never_created:
                 exchange.error = "dropped"
             else:
-                exchange = self._client.request(
-                    request.method, request.target(session.session_id), request.body, into=exchange
+                self._client.request(
+                    request.method,
+                    request.target(session.session_id),
+                    request.body,
+                    patience=patience,
+                    into=exchange,
                 )
                 self._judge(request, exchange)
         except BaseException:

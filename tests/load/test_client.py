@@ -230,3 +230,20 @@ def test_who_is_ended_while_waiting_gives_up_its_turn() -> None:
         gevent.killall(callers[1:9])
         assert callers[9].get(timeout=5).error == ""
         assert client.request("GET", "/x").error == ""
+
+
+def test_who_waits_longer_than_its_patience_is_dropped_and_the_next_is_served() -> None:
+    def serve(connection: socket.socket, server: Server) -> None:
+        while server.request(connection):
+            time.sleep(0.3)
+            connection.sendall(OK)
+
+    with serving(serve) as server:
+        client = HttpClient(server.url, 1, 10)
+        first = gevent.spawn(client.request, "GET", "/x")
+        gevent.sleep(0.02)
+        hasty = gevent.spawn(client.request, "GET", "/x", patience=0.05)
+        patient = gevent.spawn(client.request, "GET", "/x", patience=5)
+        assert (hasty.get(timeout=5).error, hasty.get().sent) == ("dropped", None)
+        assert first.get(timeout=5).error == patient.get(timeout=5).error == ""
+        assert server.requests == 2
