@@ -22,9 +22,9 @@ _CPU = re.compile(r"cpu\d+")
 
 @dataclass(frozen=True)
 class Counts:
-    """What the requests of the measure phase say. `requests`: answered, in whatever way. `errors`: by kind
-    (`bench.record.vocabulary.ERRORS`). Seconds by operation: `response_p95`, `service_p95`; None where the
-    sample is too small. `backlog_grows`: more was due than answered, all through the phase; None if unknown
+    """What the requests of the measure phase say. `requests`: answered well, within the phase. `errors`: by
+    kind (`bench.record.vocabulary.ERRORS`). Seconds by operation: `response_p95`, `service_p95`; None where
+    the sample is too small. `backlog_grows`: more was due than answered, all through the phase; None if unknown
     (a closed model has no backlog)."""
 
     requests: int
@@ -88,12 +88,13 @@ def from_series(
     facts: Mapping[str, Any],
     counts: Counts,
     knobs: Mapping[str, Knob] | None = None,
+    usable_cores: int | None = None,
 ) -> Evidence:
     """Build the evidence from a run record.
 
     `rows`: (source, instance, metric) -> sampled series. `window`: start and end of the measure phase,
     seconds since the origin. `facts`: TargetFacts as JSON. `knobs`: live values, which win over those that
-    the facts name as asked for."""
+    the facts name as asked for. `usable_cores`: those that the run's processes were bound to."""
     start, end = window
     processes = _increases(rows, "process", "cpu_seconds_total", start, end)
     cpu = {name: used for name, used in processes.items() if name in PARTS}
@@ -102,7 +103,7 @@ def from_series(
     return Evidence(
         counts=counts,
         seconds=end - start,
-        cores=_cores(rows, start, end),
+        cores=_least(_cores(rows, start, end), usable_cores),
         workers=facts.get("workers"),
         cpu_seconds=cpu,
         own_cpu_seconds={
@@ -138,6 +139,10 @@ def _increases(rows: SeriesByKey, source: str, metric: str, start: float, end: f
         if (origin, name) == (source, metric)
         if (grown := series.increase(values, start, end)) is not None
     }
+
+
+def _least(*numbers: float | None) -> float | None:
+    return min((number for number in numbers if number is not None), default=None)
 
 
 def _cores(rows: SeriesByKey, start: float, end: float) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from advisor.evidence import Evidence, Knob
 
@@ -42,18 +42,6 @@ class Finding:
     sentence: str
     evidence: Mapping[str, Scalar] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "severity": self.severity,
-            "title": self.title,
-            "sentence": self.sentence,
-            "evidence": dict(self.evidence),
-            "changes": [
-                {"knob": change.knob, "old": change.old, "new": change.new} for change in self.changes
-            ],
-        }
 
 
 def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:

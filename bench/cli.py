@@ -151,7 +151,11 @@ def show(
     from bench.record.reader import RunRecord
     from bench.report.model import summarise
 
-    summary = summarise(RunRecord(find_run(run, out)))
+    record = RunRecord(find_run(run, out))
+    summary = summarise(record)
+    if summary.status == "finished":
+        for complaint in record.verify():
+            print(f"kato-bench: {complaint}", file=sys.stderr)
     if json_:
         from bench.report.machine import as_json
 

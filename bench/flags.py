@@ -16,8 +16,6 @@ from bench.knobs.knob import KnobError
 from bench.load.catalogue import Scenario, option_values
 from bench.plan import Arrivals, Phases, Plan, TargetPlan
 
-#: Connections per KATO worker: above 50 its session pool fails, and its limit counts idle ones too.
-CONNECTIONS_PER_WORKER = 40
 #: Where CI says what it builds: tag -> environment names, the first that is set counts.
 _CI = {
     "commit": ("GITHUB_SHA", "CI_COMMIT_SHA", "BUILDKITE_COMMIT", "CIRCLE_SHA1", "GIT_COMMIT"),
@@ -59,12 +57,17 @@ def make_plan(scenario: Scenario, flags: RunFlags) -> Plan:
         _positive(name, number)
     if not (math.isfinite(flags.warmup) and flags.warmup >= 0):
         raise UsageError(f"--warmup {flags.warmup:g}: give seconds, 0 or more.")
+    if flags.connections is not None and flags.connections < 1:
+        raise UsageError(f"--connections {flags.connections}: give 1 or more.")
     for text in flags.objective:
         objectives.parse(text)
     target = target_plan(flags)
     data = option_values(scenario.about, pairs("--data", flags.data))
     session = {key: _session_value(value) for key, value in pairs("--session", flags.session).items()}
-    if session.get("process_predictions") is True and _sessions(flags, data) > data["nodes"]:
+    predicts = session.get("process_predictions", False)
+    if not isinstance(predicts, bool):
+        raise UsageError(f"--session process_predictions={predicts}: say true or false.")
+    if predicts and _sessions(flags, data) > data["nodes"]:
         raise UsageError(
             "--session process_predictions=true: with predictions at observe time, two sessions of one node "
             f"that observe at once stop a KATO worker for ever; give at most one session per node "
@@ -79,7 +82,7 @@ def make_plan(scenario: Scenario, flags: RunFlags) -> Plan:
         session=session,
         corpus=str(flags.corpus.absolute()) if flags.corpus else None,
         objectives=list(flags.objective),
-        connections=_connections(flags, target),
+        connections=flags.connections,
         timeout=flags.timeout,
         seed=flags.seed,
         tags={**_ci_tags(flags.environment), **pairs("--tag", flags.tag)},
@@ -167,17 +170,6 @@ def _session_value(text: str) -> object:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _connections(flags: RunFlags, target: TargetPlan) -> int:
-    if flags.connections is not None:
-        if flags.connections < 1:
-            raise UsageError(f"--connections {flags.connections}: give 1 or more.")
-        return flags.connections
-    if target.kind == "url":
-        return CONNECTIONS_PER_WORKER
-    workers = knobs.resolve(target.profile, target.knobs, os.cpu_count() or 1)["uvicorn.workers"]
-    return CONNECTIONS_PER_WORKER * int(workers)
 
 
 def _ci_tags(environment: Mapping[str, str]) -> dict[str, str]:

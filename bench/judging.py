@@ -30,8 +30,13 @@ def judge(record: RunRecord) -> Judgement:
             manifests.Finding(
                 id=finding.id,
                 severity=finding.severity,
+                title=finding.title,
                 message=finding.sentence,
                 evidence=dict(finding.evidence),
+                changes=[
+                    manifests.KnobChange(knob=change.knob, old=change.old, new=change.new)
+                    for change in finding.changes
+                ],
             )
             for finding in (advise(evidence) if evidence is not None else ())
         ],

@@ -49,7 +49,9 @@ class Plan(_Part):
     session: dict[str, object] = Field(default_factory=dict, description="KATO config of every session")
     corpus: str | None = Field(default=None, description="path of the user's own corpus; null = built in")
     objectives: list[str] = Field(default_factory=list)
-    connections: int = Field(default=40, gt=0, description="most connections open to the target at once")
+    connections: int | None = Field(
+        default=None, gt=0, description="most connections open to the target at once; null = what it takes"
+    )
     timeout: float = Field(default=30.0, gt=0, description="seconds until a request counts as timed out")
     seed: int = 1
     tags: dict[str, str] = Field(default_factory=dict)

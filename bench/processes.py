@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.collectors.child import Spec
 from bench.errors import PartFailedError
 from bench.supervision.supervisor import Child, Supervisor
 from bench.targets.base import TargetFacts
@@ -69,13 +70,8 @@ class RunProcesses:
 
     def start_collectors(self, facts: TargetFacts) -> None:
         assert self._load is not None
-        spec = {
-            "origin": self._origin,
-            "target": facts.to_json(),
-            "processes": {"load-0": self._load.pid, "recorder": self.recorder.pid},
-            "interval": 1.0,
-        }
-        command = ["--socket-fd", "{fd0}", "--spec", self._spec("collectors", spec)]
+        spec = Spec(self._origin, facts, {"load-0": self._load.pid, "recorder": self.recorder.pid})
+        command = ["--socket-fd", "{fd0}", "--spec", self._spec("collectors", spec.to_json())]
         fds = [self._collectors_end.fileno()]
         self._collectors = self._start("collectors", "bench.collectors.child", command, fds)
         self._collectors_end.close()
@@ -117,4 +113,6 @@ class RunProcesses:
         self, name: str, module: str, arguments: list[str], fds: list[int], env: dict[str, str] | None = None
     ) -> Child:
         argv = [sys.executable, "-m", module, *arguments]
-        return self._supervisor.start(name, argv, env=env, log=self._logs / f"{name}.log", fds=fds)
+        # In the run's folder, because the host collector watches the disk that it stands on.
+        cwd = self._folder.absolute()
+        return self._supervisor.start(name, argv, env=env, cwd=cwd, log=self._logs / f"{name}.log", fds=fds)

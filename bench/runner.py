@@ -83,6 +83,8 @@ class Runner:
             facts = self._describe(target.start())
             manifests.write(self._folder, self._manifest)
             began = True
+            if self._stop_wanted:
+                raise KeyboardInterrupt
             self._measure(target, facts)
         except BaseException as error:
             if began:
@@ -112,6 +114,9 @@ class Runner:
         facts, live = discover_all(facts)
         self._manifest.target = facts
         self._manifest.live_knobs = dict(live)
+        if self._plan.connections is None:
+            self._plan = self._plan.model_copy(update={"connections": facts.connections})
+            self._manifest.plan = self._plan
         self._manifest.fingerprint = collect_fingerprint(self._plan, facts, self._corpus)
         return facts
 
@@ -123,16 +128,20 @@ class Runner:
         self._finish(final)
 
     def _load_spec(self, facts: TargetFacts) -> dict[str, Any]:
-        stamp, letters = self._folder.name[:19], self._folder.name[-4:]
         return {
             "plan": self._plan.model_dump(mode="json"),
             "base_url": facts.base_url,
             "origin": self._origin,
-            "run": "".join(c for c in stamp if c.isdigit())[4:] + letters,
+            "run": self._run_letters(),
             "process": 0,
             "scenario_path": str(self._scenario_path),
             "clean_up": self._plan.target.kind == "url" and not self._plan.keep_data,
         }
+
+    def _run_letters(self) -> str:
+        """Letters and digits that tell this run's nodes from those of every other."""
+        stamp, letters = self._folder.name[:19], self._folder.name[-4:]
+        return "".join(c for c in stamp if c.isdigit())[4:] + letters
 
     def _follow(self, processes: RunProcesses, target: Target) -> dict[str, Any]:
         """Pass progress on until the recorder has said its last line, which is returned."""
@@ -167,8 +176,10 @@ class Runner:
         manifest.totals = record.count(None, None)
         manifest.files = manifests.hash_files(self._folder)
         load = next((end for end in final["ends"] if "in_flight_seconds" in end), None)
-        failure = _load_failure(load, self._folder, self._plan)
-        if failure is None and load is not None and load["stopped_early"]:
+        failure = (
+            None if load is None and self._stop_wanted else _load_failure(load, self._folder, self._plan)
+        )
+        if failure is None and (load is None or load["stopped_early"]):
             manifest.status, manifest.reason = "interrupted", "it was stopped before its end"
         elif failure is not None:
             manifest.status, manifest.reason = "interrupted", str(failure)
@@ -177,6 +188,13 @@ class Runner:
         manifests.write(self._folder, manifest)
         if failure is not None:
             raise failure
+        if load is not None and load.get("not_cleaned"):
+            self._say(
+                f"{load['not_cleaned']} requests to clean up failed: sessions of this run, or what its nodes "
+                f"bench_{self._run_letters()}_… learned, are still at the target"
+            )
+        if load is None:
+            return
         judgement = self._judge(RunRecord(self._folder))
         manifest.soundness = judgement.soundness
         manifest.objectives = judgement.objectives

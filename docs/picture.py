@@ -1,6 +1,6 @@
 """Make the README's picture: a real run on a real (pseudo) terminal, saved as SVG.
 
-    python docs/picture.py docs/run.svg [arguments of kato-bench run ...]
+python docs/picture.py docs/run.svg [arguments of kato-bench run ...]
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import select
 import struct
 import sys
 from fcntl import ioctl
+from pathlib import Path
 from termios import TIOCSWINSZ
 
 from rich.console import Console
@@ -49,15 +50,14 @@ def last_screen(output: str) -> str:
 
 def main() -> None:
     target, arguments = sys.argv[1], sys.argv[2:]
-    output = capture([os.path.join(os.path.dirname(sys.executable), "kato-bench"), "run", *arguments])
+    output = capture([str(Path(sys.executable).parent / "kato-bench"), "run", *arguments])
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     console.print(Text("$ kato-bench run " + " ".join(arguments), style="bold"))
     console.print(Text.from_ansi(last_screen(output.decode())))
     svg = console.export_svg(title="kato-bench run", theme=MONOKAI)
     # The picture stands alone: no font is fetched from anywhere.
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
-    with open(target, "w") as file:
-        file.write(svg)
+    Path(target).write_text(svg)
 
 
 if __name__ == "__main__":

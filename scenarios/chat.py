@@ -58,7 +58,7 @@ class Chat(KatoUser):
         known = patterns[self.session.node]
         rng = self.world.rng("chat", self.session.index)
         longest = self.world.options["events"]
-        # The first conversation of each session is cut short at random, so that they do not all clear together.
+        # The first conversation of each session is cut short at random, so that not all clear together.
         length = rng.randint(1, longest)
         while True:
             for event in islice(words.conversation(rng.choice(known), rng), length):

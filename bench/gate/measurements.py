@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from bench.gate.soundness import THROTTLED, Measurements
+from bench.record.estimates import Estimates
 from bench.record.finalise import iterate_requests
 from bench.stats import steady
 from bench.stats.counters import increase
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _OPTIMISING = 1.0
 
+#: Operations rarer than this share of all requests are not asked whether they are steady.
+LEAST_SHARE = 0.2
+
 Metrics = Mapping[tuple[str, str, str], "Series"]
 
 
@@ -29,7 +33,9 @@ def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
     phase = record.phase("measure")
     if phase is None or phase.end is None:
         return Measurements(due=0)
-    rows = _Rows(record, phase, late=record.manifest.plan.timeout / 2)
+    estimates = Estimates(record)
+    typical = estimates.percentile(0.95, kind="service").value or 0.0
+    rows = _Rows(record, phase, settled=min(typical, (phase.end - phase.start) / 2))
     metrics = record.metrics()
     throttled = _throttled(metrics, phase)
     target = record.manifest.target
@@ -45,7 +51,7 @@ def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
         due=record.count(None, "measure").requests,
         dropped_by_generator=rows.dropped_late,
         dropped_by_target=rows.dropped - rows.dropped_late,
-        dispatch_lag_p99=record.histogram(kind="lag", outcome=None).quantile(0.99),
+        dispatch_lag_p99=estimates.percentile(0.99, kind="lag").value,
         response_p95=record.histogram().quantile(0.95),
         generator_cpu=_generator_cpu(metrics, phase),
         throttled=throttled,
@@ -56,7 +62,7 @@ def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
         busy_seconds=rows.busy_seconds,
         backlog_start=rows.open_at_start,
         backlog_end=rows.open_at_end,
-        steadiness=_steadiness(record),
+        steadiness=_steadiness(estimates),
         qdrant_optimising=any((values == _OPTIMISING).any() for values in statuses) if qdrant_seen else None,
         # The embedded deployment runs in the generator's own control group.
         target_throttled=throttled > THROTTLED
@@ -66,10 +72,12 @@ def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
 
 
 class _Rows:
-    """Sums over all rows, read once in batches."""
+    """Sums over all rows, read once in batches. `settled`: seconds into the phase from which the backlog can
+    tell something; a target that answers after a second has a second's worth of requests open."""
 
-    def __init__(self, record: RunRecord, measure: Phase, late: float) -> None:
+    def __init__(self, record: RunRecord, measure: Phase, settled: float) -> None:
         assert measure.end is not None
+        timeout = record.manifest.plan.timeout
         self.dropped = self.dropped_late = self.open_at_start = self.open_at_end = 0
         self.busy_seconds = 0.0
         for batch in iterate_requests(record.folder, ("due", "picked", "done", "phase", "error")):
@@ -79,15 +87,17 @@ class _Rows:
             measured = pc.equal(batch.column("phase"), "measure").to_numpy(False)
             dropped = pc.equal(batch.column("error"), "dropped").to_numpy(False) & measured
             self.dropped += int(dropped.sum())
-            self.dropped_late += int((dropped & (picked - due > late)).sum())
+            self.dropped_late += int((dropped & (picked - due > timeout / 2)).sum())
             self.busy_seconds += float(np.nansum(done - picked))
-            self.open_at_start += _open(due, done, measure.start)
-            self.open_at_end += _open(due, done, measure.end)
+            # Who got no answer had given up waiting by then.
+            over = np.where(np.isnan(done), due + timeout, done)
+            self.open_at_start += _open(due, over, measure.start + settled)
+            self.open_at_end += _open(due, over, measure.end)
 
 
-def _open(due: NDArray[np.float64], done: NDArray[np.float64], at: float) -> int:
-    """Requests that were due by then and not yet answered."""
-    return int(((due <= at) & ~(done <= at)).sum())
+def _open(due: NDArray[np.float64], over: NDArray[np.float64], at: float) -> int:
+    """Requests that were due by then and not yet over."""
+    return int(((due <= at) & (over > at)).sum())
 
 
 def _within(series: Series | None, phase: Phase) -> NDArray[np.float64]:
@@ -123,8 +133,19 @@ def _increase(series: Series | None, phase: Phase) -> tuple[float | None, float]
     return increase(*series, phase.start, phase.end)
 
 
-def _steadiness(record: RunRecord) -> steady.Steadiness | None:
-    """Asked only of an open model with a rate that does not change: a closed one slows with its target."""
+def _steadiness(estimates: Estimates) -> steady.Steadiness | None:
+    """Of the operation that drifts, if one does, else of the most frequent: the median over operations of
+    unlike cost lies between them and sees the drift of none.
+
+    Asked only of an open model with a rate that does not change: a closed one slows with its target."""
+    record = estimates.record
     if record.manifest.plan.arrivals.kind not in ("poisson", "constant"):
         return None
-    return steady.assess(*steady.medians(record.per_second()))
+    by_count = sorted(record.operations(), key=lambda name: -estimates.count(name).requests)
+    judged = [
+        steady.assess(*steady.medians(record.per_second(name)))
+        for name in by_count
+        if estimates.count(name).requests >= LEAST_SHARE * estimates.count().requests
+    ]
+    drifting = [one for one in judged if one.steady is False]
+    return next(iter(drifting or judged), None)

@@ -133,7 +133,7 @@ def _conditions(run: Measurements) -> Iterator[Reason]:
         yield Reason(
             "overloaded",
             f"the target was overloaded: {run.dropped_by_target} of {run.due} due requests could not be sent "
-            "for want of a free session or connection; percentiles are lower bounds",
+            "for want of a free session or connection",
         )
     elif (growth := _backlog_growth(run)) is not None and growth > max(
         BACKLOG_REQUESTS, BACKLOG_SHARE * run.due

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 
 def duration(seconds: float) -> str:
-    """Three significant digits in the unit that suits: 850 µs, 12.3 ms, 1.5 s."""
+    """Three significant digits in the unit that suits: 850 µs, 12.3 ms, 1.5 s. Infinite: no answer came."""
+    if math.isinf(seconds):
+        return "without end (no answer)"
     for scale, unit in ((1e-6, "µs"), (1e-3, "ms")):
         if abs(seconds) < 0.9995 * scale * 1000:
             return f"{seconds / scale:.3g} {unit}"

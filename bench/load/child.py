@@ -62,6 +62,7 @@ class LoadProcess:
         self._clean_up = bool(spec["clean_up"])
         self._origin = float(spec["origin"])
         self._recorder = Recorder(recorder_socket, self._origin, int(spec["process"]))
+        assert self._plan.connections is not None
         self._client = HttpClient(spec["base_url"], self._plan.connections, self._plan.timeout)
         self._traffic = Traffic(self._client, events, self._recorder, self._plan.timeout)
         self._clerk = Clerk(self._traffic, self._recorder.begin)
@@ -105,7 +106,7 @@ class LoadProcess:
         facts.setdefault("stopped_early", self._stopping)
         if self._clean_up:
             began = time.monotonic()
-            self._clerk.clean(sessions, self._world, nodes)
+            facts["not_cleaned"] = self._clerk.clean(sessions, self._world, nodes)
             self._phase("cooldown", began, time.monotonic())
         self._client.close()
         self._recorder.finish(**facts)

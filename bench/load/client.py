@@ -28,7 +28,8 @@ _RECEIVE = 262_144
 
 @dataclass(slots=True)
 class Exchange:
-    """What became of one request. `sent` and `done` are `time.monotonic()` values; None = did not happen.
+    """What became of one request. `sent` and `done` are `time.monotonic()` values; None = did not happen,
+    so that `done` is None wherever no whole answer came.
     `error` is one of `bench.record.vocabulary.ERRORS`, judged on the transport and the status alone."""
 
     sent: float | None = None
@@ -174,10 +175,8 @@ class HttpClient:
                 reusable = connection.exchange(message, exchange)
         except gevent.Timeout:
             exchange.error = "timeout"
-            exchange.done = time.monotonic()
         except OSError:
             exchange.error = "connect" if connection is None else "reset"
-            exchange.done = time.monotonic()
         finally:
             if connection is not None:
                 if reusable:

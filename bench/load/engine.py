@@ -94,14 +94,18 @@ class Engine:
     def pause(self) -> float:
         return 0.0
 
-    def next(self, user: KatoUser, request: Request) -> Exchange:
+    def turn(self, user: KatoUser) -> Turn:
         seat = self._seat_of[id(user)]
         while not seat.turns:
             if self._over:
                 raise StopUser
             seat.changed.clear()
             seat.changed.wait()
-        exchange = self._traffic.send(seat.session, request, seat.turns.popleft())
+        return seat.turns.popleft()
+
+    def send(self, user: KatoUser, request: Request, turn: Turn) -> Exchange:
+        seat = self._seat_of[id(user)]
+        exchange = self._traffic.send(seat.session, request, turn)
         if self._think is not None:
             self._push(time.monotonic() + self._think, seat)
         return exchange

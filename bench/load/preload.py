@@ -7,12 +7,13 @@ recorded as phase `preload` or `cooldown`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import gevent
 from gevent.pool import Pool
 from gevent.queue import Queue
 
+from bench.errors import UsageError
 from bench.load import operations
 from bench.load.client import Exchange
 from bench.load.session import Session, Turn
@@ -23,8 +24,9 @@ from bench.load.world import Lesson, World
 PARALLEL = 8
 #: Index of the sessions that teach; they are not part of the load.
 TEACHER = -1
-#: A run that cannot learn its patterns is over; this many failures are no accident.
-MAX_FAILURES = 20
+#: A run that cannot learn its patterns is over: no waiting for more failures than this, and no load on a
+#: deployment that lacks more than this share of what the plan says it knows.
+MAX_FAILURES, MAX_FAILURE_SHARE = 20, 0.01
 
 
 class PreloadError(Exception):
@@ -47,56 +49,83 @@ class Clerk:
         return turn
 
     def open_all(self, sessions: Sequence[Session], world: World, phase: str = "preload") -> None:
-        """Create the sessions at the target. Raises PreloadError if any is refused."""
+        """Create the sessions at the target. Raises PreloadError if any is refused, UsageError if KATO does
+        not take the session config: it drops all of a config that holds one wrong value, without a word, and
+        `process_predictions: false` with it."""
+        wanted = self._config(world, sessions)
 
         def open_one(session: Session) -> Exchange:
-            return self._traffic.open(session, world.config(), self._turn(phase))
+            return self._traffic.open(session, wanted, self._turn(phase))
 
         for session, exchange in zip(sessions, self._in_parallel(open_one, sessions), strict=True):
             if exchange.error:
                 raise PreloadError(f"creating a session on node {session.node_name} failed: {_why(exchange)}")
+            refuse_other_config(wanted, exchange.json().get("session_config"))
+
+    @staticmethod
+    def _config(world: World, sessions: Sequence[Session]) -> dict[str, object]:
+        """Teachers share their nodes, so they never predict at observe time."""
+        teaching = any(session.index == TEACHER for session in sessions)
+        return {**world.config(), "process_predictions": False} if teaching else world.config()
 
     def teach(
         self, lessons: Iterable[Lesson], world: World, nodes: Sequence[int], stop: Callable[[], bool]
     ) -> int:
         """Learn the lessons on `nodes`, several at a time on sessions of their own; the number learned.
 
-        Raises PreloadError once `MAX_FAILURES` lessons have failed, or where a session is refused."""
+        Raises PreloadError once `MAX_FAILURES` lessons have failed, or more than a hundredth of them; the
+        teachers' sessions are deleted all the same."""
         per_node = max(1, PARALLEL // max(1, len(nodes)))
         teachers = [Session(TEACHER, node, world.node_name(node)) for node in nodes for _ in range(per_node)]
-        self.open_all(teachers, world)
-        free: dict[int, Queue[Session]] = {node: Queue() for node in nodes}
+        try:
+            self.open_all(teachers, world)
+            return self._teach_with(teachers, lessons, stop)
+        finally:
+            self.delete_all([teacher for teacher in teachers if teacher.session_id], "preload")
+
+    def _teach_with(
+        self, teachers: Sequence[Session], lessons: Iterable[Lesson], stop: Callable[[], bool]
+    ) -> int:
+        free: dict[int, Queue[Session]] = {teacher.node: Queue() for teacher in teachers}
         for teacher in teachers:
             free[teacher.node].put(teacher)
         waiting = iter(lessons)
         learned = failures = 0
+        why = ""
 
         def work() -> None:
-            nonlocal learned, failures
+            nonlocal learned, failures, why
             for lesson in waiting:
-                if stop():
+                if stop() or failures >= MAX_FAILURES:
                     return
                 turn = self._turn("preload")
                 teacher = free[lesson.node].get()
                 request = operations.sequence(lesson.events, learn_at_end=True)
                 exchange = self._traffic.send(teacher, request, turn)
                 free[lesson.node].put(teacher)
-                learned += not exchange.error
-                failures += bool(exchange.error)
-                if failures >= MAX_FAILURES:
-                    raise PreloadError(f"learning pattern {learned + failures} failed: {_why(exchange)}")
+                if exchange.error:
+                    failures += 1
+                    why = _why(exchange)
+                else:
+                    learned += 1
 
-        senders = [gevent.spawn(work) for _ in range(PARALLEL)]
-        gevent.joinall(senders, raise_error=True)
-        self.delete_all(teachers, "preload")
+        gevent.joinall([gevent.spawn(work) for _ in range(PARALLEL)], raise_error=True)
+        if failures > MAX_FAILURE_SHARE * (learned + failures):
+            raise PreloadError(f"learning {failures} of {learned + failures} patterns failed: {why}")
         return learned
 
-    def delete_all(self, sessions: Sequence[Session], phase: str) -> None:
-        self._in_parallel(lambda s: self._traffic.send(s, operations.delete(), self._turn(phase)), sessions)
+    def delete_all(self, sessions: Sequence[Session], phase: str) -> int:
+        """Delete the sessions; how many could not be."""
 
-    def clean(self, sessions: Sequence[Session], world: World, nodes: Iterable[int]) -> None:
+        def delete_one(session: Session) -> Exchange:
+            return self._traffic.send(session, operations.delete(), self._turn(phase))
+
+        return sum(bool(exchange.error) for exchange in self._in_parallel(delete_one, sessions))
+
+    def clean(self, sessions: Sequence[Session], world: World, nodes: Iterable[int]) -> int:
         """Clear every node that the run touched, then delete its sessions: a node can be cleared only
-        through one of its sessions."""
+        through one of its sessions. Returns how many of these requests failed."""
+        failures = 0
         by_node: dict[int, Session] = {session.node: session for session in sessions if session.session_id}
         for node in nodes:
             session = by_node.get(node)
@@ -104,12 +133,31 @@ class Clerk:
                 session = Session(TEACHER, node, world.node_name(node))
                 self._traffic.open(session, world.config(), self._turn("cooldown"))
                 sessions = [*sessions, session]
-            self._traffic.send(session, operations.clear_node(), self._turn("cooldown"))
-        self.delete_all([session for session in sessions if session.session_id], "cooldown")
+            failures += bool(
+                self._traffic.send(session, operations.clear_node(), self._turn("cooldown")).error
+            )
+        return failures + self.delete_all([one for one in sessions if one.session_id], "cooldown")
 
     @staticmethod
     def _in_parallel(function: Callable[[Session], Exchange], sessions: Sequence[Session]) -> list[Exchange]:
         return list(Pool(PARALLEL).imap(function, sessions))
+
+
+def refuse_other_config(wanted: Mapping[str, object], told: object) -> None:
+    """Raises UsageError where the config that KATO says is in force is not the one that was asked for.
+
+    What does not tell its config (no KATO, or an old one) is believed."""
+    if not isinstance(told, Mapping):
+        return
+    # The user's own wishes first: where one is wrong, `process_predictions` is the victim and not the cause.
+    for key, value in sorted(wanted.items(), key=lambda item: item[0] == "process_predictions"):
+        if key not in told:
+            raise UsageError(f"--session {key}: KATO has no such session option.")
+        if told[key] != value:
+            raise UsageError(
+                f"KATO does not take the session config: {key} was to be {value!r} and is {told[key]!r}. "
+                "It drops a whole config for one wrong value: check each --session KEY=VALUE."
+            )
 
 
 def _why(exchange: Exchange) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -23,17 +24,19 @@ _ERROR_CODE = {name: code for code, name in enumerate(ERRORS)}
 
 
 class InFlight:
-    """Integrates the number of open requests over time, apart from the rows: if the integral differs from
-    the rows' own sum, rows were lost or are wrong."""
+    """Integrates the number of open requests over time by its own reading of the clock, apart from the rows:
+    if the integral differs from the rows' own sum, rows were lost or their times are wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self.now = 0
         self.seconds = 0.0
-        self._since = time.monotonic()
+        self._since = clock()
 
-    def change(self, by: int, at: float) -> None:
-        self.seconds += self.now * (at - self._since)
-        self._since = at
+    def change(self, by: int) -> None:
+        now = self._clock()
+        self.seconds += self.now * (now - self._since)
+        self._since = now
         self.now += by
 
 
@@ -60,13 +63,12 @@ class Recorder:
         """A request was taken up; it counts as in flight until it is recorded."""
         self.due += 1
         self.phase = turn.phase
-        self.in_flight.change(+1, turn.picked)
+        self.in_flight.change(+1)
 
     def record(self, session: Session, operation: str, turn: Turn, exchange: Exchange, items: int) -> None:
-        ended = exchange.done if exchange.done is not None else time.monotonic()
-        self.in_flight.change(-1, ended)
+        self.in_flight.change(-1)
         if exchange.done is None:
-            self.unanswered_seconds += ended - turn.picked
+            self.unanswered_seconds += time.monotonic() - turn.picked
         self._rows.append(
             turn.due - self._origin,
             turn.picked - self._origin,

@@ -63,17 +63,16 @@ class StandaloneDriver:
         index = next(self._numbers)
         node = index % int(self.world.options["nodes"])
         session = Session(index, node, self.world.node_name(node))
-        self._traffic.open(session, self.world.config(), self._now())
+        self._traffic.open(session, self.world.config(), self.turn(user))
         self._sessions.append(session)
         return session
 
-    def next(self, user: Any, request: Request) -> Exchange:
-        return self._traffic.send(user.session, request, self._now())
+    def turn(self, user: Any) -> Turn:
+        now = time.monotonic()
+        return Turn(now, now, "measure")
+
+    def send(self, user: Any, request: Request, turn: Turn) -> Exchange:
+        return self._traffic.send(user.session, request, turn)
 
     def pause(self) -> float:
         return self.world.rng("pause", next(self._numbers)).uniform(0.1, 0.5)
-
-    @staticmethod
-    def _now() -> Turn:
-        now = time.monotonic()
-        return Turn(now, now, "measure")

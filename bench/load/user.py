@@ -16,7 +16,7 @@ from bench.load.operations import Request
 from bench.load.world import Lesson, World
 
 if TYPE_CHECKING:
-    from bench.load.session import Session
+    from bench.load.session import Session, Turn
 
 #: What a session sends, in order; each answer comes back as the value of the `yield`.
 Script: TypeAlias = Generator[Request, Exchange, None]
@@ -29,8 +29,10 @@ class Driver(Protocol):
 
     def enter(self, user: KatoUser) -> Session: ...
 
-    def next(self, user: KatoUser, request: Request) -> Exchange:
-        """Wait for the user's turn and send. Raises StopUser when there are no more turns."""
+    def turn(self, user: KatoUser) -> Turn:
+        """Wait for the user's next turn. Raises StopUser when there are no more."""
+
+    def send(self, user: KatoUser, request: Request, turn: Turn) -> Exchange: ...
 
     def pause(self) -> float:
         """Seconds between two requests of a user, beyond what its turns demand."""
@@ -68,14 +70,20 @@ class KatoUser(User):
     def on_start(self) -> None:
         self.session = self._driver.enter(self)
         self._script = self.script()
-        self._request = next(self._script)
+        self._request: Request | None = next(self._script)
 
     @task
     def send_next(self) -> None:
-        self._request = self._script.send(self._driver.next(self, self._request))
+        turn = self._driver.turn(self)
+        request, self._request = self._request, None
+        assert request is not None
+        self._request = self._script.send(self._driver.send(self, request, turn))
 
     def skip(self, drop: Callable[[Request], Exchange]) -> None:
         """Go past the next request of the script without sending it; `drop` says what became of it."""
+        if self._request is None:
+            # This user was ended while a request was under way, which is recorded already.
+            self._request = self._script.send(Exchange(error="unanswered"))
         self._request = self._script.send(drop(self._request))
 
     def wait_time(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,33 +12,45 @@ from numpy.typing import NDArray
 from bench.record.manifest import Phase, Totals
 from bench.record.reader import RunRecord
 from bench.stats import quantiles
+from bench.stats.histogram import MAX_VALUE
 from bench.stats.quantiles import Estimate
 from bench.stats.ratios import wilson
 
 NOTHING = Estimate(None, None, None, 0)
+
+#: What percentiles are made of.
+_TIMED = ("ok", "lost")
 
 
 @dataclass(frozen=True)
 class Estimates:
     """What `record` measured in `phase`. Operation None means all of them together.
 
-    Times are seconds and those of requests that succeeded: a fast refusal is no fast answer."""
+    Times are seconds and those of requests that succeeded: a fast refusal is no fast answer. A request that
+    nobody answered counts as slower than every answer: infinitely slow, as nothing else is known of it."""
 
     record: RunRecord
     phase: str = "measure"
 
     def percentile(self, q: float, operation: str | None = None, kind: str = "response") -> Estimate:
         """Quantile `q` of a kind of duration (`tables.KINDS`)."""
-        return quantiles.percentile(self.record.per_second(operation, self.phase, kind), q)
+        return _beyond(quantiles.percentile(self.record.per_second(operation, self.phase, kind, _TIMED), q))
 
     def mean(self, operation: str | None = None, kind: str = "response") -> Estimate:
+        """Infinite where a request got no answer."""
+        answered = self.answered_mean(operation, kind)
+        lost = self.record.histogram(operation, self.phase, kind, "lost").count
+        return Estimate(math.inf, answered.value, math.inf, answered.n + lost) if lost else answered
+
+    def answered_mean(self, operation: str | None = None, kind: str = "response") -> Estimate:
+        """Of the successful requests alone."""
         return quantiles.mean(self.record.per_second(operation, self.phase, kind))
 
     def maximum(self, operation: str | None = None) -> Estimate:
         """The longest response time, within the histogram's relative error; it is its own interval."""
-        histogram = self.record.histogram(operation, self.phase)
+        histogram = self.record.histogram(operation, self.phase, "response", _TIMED)
         longest = histogram.quantile(1.0)
-        return Estimate(longest, longest, longest, histogram.count)
+        return _beyond(Estimate(longest, longest, longest, histogram.count))
 
     def errors(self, operation: str | None = None) -> Estimate:
         """Share of requests that did not succeed, for whatever reason."""
@@ -96,6 +109,15 @@ class Estimates:
     @property
     def _bins(self) -> int:
         return max(1, int(self.seconds)) if self.seconds else 0
+
+
+def _beyond(estimate: Estimate) -> Estimate:
+    """What lies in the histogram's top bucket has no number."""
+    value, low, high = (
+        math.inf if number is not None and number >= MAX_VALUE else number
+        for number in (estimate.value, estimate.low, estimate.high)
+    )
+    return Estimate(value, low, high, estimate.n)
 
 
 def _scaled(estimate: Estimate, factor: float) -> Estimate:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench.record.tables import HISTOGRAM_WORDS, HISTOGRAMS, KINDS, WORDS
-from bench.record.vocabulary import ERRORS
+from bench.record.vocabulary import ERRORS, LOST, OUTCOMES
 from bench.stats.histogram import bucket_of
 
 #: Start and end of each kind of duration.
@@ -25,7 +25,12 @@ _SPANS = {
 NEEDED = ("due", "picked", "sent", "done", "operation", "phase", "error")
 
 #: Places of a key, least significant first, and their widths in bits; the second takes the rest.
-_BUCKET, _KIND, _OUTCOME, _OPERATION, _PHASE = 12, 2, 1, 6, 3
+_BUCKET, _KIND, _OUTCOME, _OPERATION, _PHASE = 12, 2, 2, 6, 3
+
+#: The outcome of each error code.
+_OUTCOME_OF = np.array(
+    [OUTCOMES.index("ok" if not word else "lost" if word in LOST else "error") for word in ERRORS], np.int64
+)
 
 
 class HistogramRows:
@@ -46,10 +51,14 @@ class HistogramRows:
         base = np.floor(columns["due"]).astype(np.int64) << _PHASE
         base = (base | columns["phase"]) << _OPERATION
         base = (base | columns["operation"]) << _OUTCOME
-        base = (base | (columns["error"] != ERRORS.index(""))) << _KIND
+        outcome = _OUTCOME_OF[columns["error"]]
+        base = (base | outcome) << _KIND
+        lost = outcome == OUTCOMES.index("lost")
         keys = []
         for kind, (start, end) in _SPANS.items():
             seconds = columns[end] - columns[start]
+            if end == "done":
+                seconds = np.where(lost & ~np.isnan(columns[start]), np.inf, seconds)
             happened = ~np.isnan(seconds)
             key = (base[happened] | KINDS.index(kind)) << _BUCKET
             keys.append(key | bucket_of(seconds[happened]).astype(np.int64))

@@ -104,13 +104,23 @@ class ObjectiveVerdict(_Part):
     sentence: str = ""
 
 
+class KnobChange(_Part):
+    """Set a knob, by its canonical name, from its live value to a new one."""
+
+    knob: str
+    old: Scalar
+    new: Scalar
+
+
 class Finding(_Part):
-    """A fact with its evidence; `message` is one sentence."""
+    """A fact with its evidence; `message` is one sentence. `changes`: what would mend it."""
 
     id: str
     severity: Literal["info", "advice", "warning", "critical"]
+    title: str = ""
     message: str
     evidence: dict[str, Scalar] = Field(default_factory=dict)
+    changes: list[KnobChange] = Field(default_factory=list)
 
 
 class Totals(_Part):

@@ -71,9 +71,11 @@ class RunRecord:
         operation: str | None = None,
         phase: str | None = "measure",
         kind: str = "response",
-        outcome: str | None = "ok",
+        outcome: str | tuple[str, ...] | None = "ok",
     ) -> Histogram:
-        """Durations in seconds of one `kind` (`tables.KINDS`); None = of all operations, phases, outcomes."""
+        """Durations in seconds of one `kind` (`tables.KINDS`); None = of all operations, phases, outcomes.
+
+        A request that nobody answered (outcome `lost`) stands in the top bucket of response and service."""
         chosen = self._chosen(operation, phase, kind, outcome)
         return Histogram.from_counts(self._histograms["bucket"][chosen], self._histograms["count"][chosen])
 
@@ -82,7 +84,7 @@ class RunRecord:
         operation: str | None = None,
         phase: str | None = "measure",
         kind: str = "response",
-        outcome: str | None = "ok",
+        outcome: str | tuple[str, ...] | None = "ok",
     ) -> list[tuple[int, Histogram]]:
         """The same by the second in which the requests were due, ascending; seconds without any are left
         out."""
@@ -207,13 +209,15 @@ class RunRecord:
         }
 
     def _chosen(
-        self, operation: str | None, phase: str | None, kind: str, outcome: str | None
+        self, operation: str | None, phase: str | None, kind: str, outcome: str | tuple[str, ...] | None
     ) -> NDArray[np.bool_]:
         wanted = {"operation": operation, "phase": phase, "kind": kind, "outcome": outcome}
         chosen = np.ones(len(self._histograms["count"]), np.bool_)
-        for name, word in wanted.items():
-            if word is not None:
-                chosen &= self._histograms[name] == HISTOGRAM_WORDS[name].index(word)
+        for name, words in wanted.items():
+            if words is not None:
+                listed = (words,) if isinstance(words, str) else words
+                codes = [HISTOGRAM_WORDS[name].index(word) for word in listed]
+                chosen &= np.isin(self._histograms[name], codes)
         return chosen
 
     @cached_property

@@ -37,4 +37,7 @@ ERRORS = (
     "invalid",
 )
 
-OUTCOMES = ("ok", "error")
+#: Errors of requests that nobody answered: no time was measured, and it was longer than any that was.
+LOST = frozenset({"dropped", "connect", "reset", "timeout", "unanswered"})
+
+OUTCOMES = ("ok", "error", "lost")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from bench.stats.quantiles import Estimate
 
 UNKNOWN = "n/a"
+#: From here on three digits of milliseconds read 1 s.
+_A_SECOND = 0.9995
+#: A time that has no end.
+ENDLESS = "no answer"
 
 
 def decimals(value: float) -> int:
@@ -21,7 +27,15 @@ def milliseconds(seconds: float | None) -> str:
     """A time for a column headed ms; from one second on it names its unit: 0.85, 12.3, 1.25 s."""
     if seconds is None:
         return UNKNOWN
+    if math.isinf(seconds):
+        return ENDLESS
     return number(seconds * 1000) if _below_a_second(seconds) else f"{number(seconds)} s"
+
+
+def with_unit(seconds: float) -> str:
+    """A time in a sentence: 12.3 ms, 1.25 s."""
+    shown = milliseconds(seconds)
+    return shown if seconds >= _A_SECOND else f"{shown} ms"
 
 
 def count(value: int) -> str:
@@ -51,12 +65,13 @@ def duration(what: Estimate, *, stacked: bool = False) -> str:
 
 
 def _with_interval(what: Estimate, value: str, scale: float, stacked: bool) -> str:
-    if what.value is None or what.low is None or what.high is None:
+    if what.value is None or what.low is None or what.high is None or math.isinf(what.value):
         return value
     places = decimals(what.value * scale)
-    interval = f"{what.low * scale:.{places}f}–{what.high * scale:.{places}f}"
+    high = ENDLESS if math.isinf(what.high) else f"{what.high * scale:.{places}f}"
+    interval = f"{what.low * scale:.{places}f}–{high}"
     return f"{value}\n{interval}" if stacked else f"{value} ({interval})"
 
 
 def _below_a_second(seconds: float) -> bool:
-    return seconds < 0.9995
+    return seconds < _A_SECOND

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
 from bench.report.model import OperationSummary, Part, Summary
+from bench.stats.quantiles import Estimate
 
 
 def as_json(summary: Summary) -> dict[str, Any]:
     """One JSON object: times in seconds, rates per second, memory in bytes, shares from 0 to 1.
 
-    An estimate is `{value, low, high, n}`, with null where the sample does not carry it."""
+    An estimate is `{value, low, high, n}`, with null where the sample does not carry it; a time that is null
+    because the request it belongs to got no answer has `no_answer: true` beside it."""
     return {
         "run": summary.run,
         "folder": summary.folder,
@@ -40,11 +43,20 @@ def _operation(operation: OperationSummary) -> dict[str, Any]:
     return {
         **operation.counts.model_dump(),
         "rate": asdict(operation.rate),
-        "response": {name: asdict(estimate) for name, estimate in operation.response.items()},
-        "service": {"p95": asdict(operation.service_p95)},
-        "wait": {"p95": asdict(operation.wait_p95)},
-        "lag": {"p99": asdict(operation.lag_p99)},
+        "response": {name: _time(estimate) for name, estimate in operation.response.items()},
+        "service": {"p95": _time(operation.service_p95)},
+        "wait": {"p95": _time(operation.wait_p95)},
+        "lag": {"p99": _time(operation.lag_p99)},
     }
+
+
+def _time(estimate: Estimate) -> dict[str, Any]:
+    """JSON has no infinity: a time without an end is null, and `no_answer` says why."""
+    finite = {
+        name: None if value is not None and math.isinf(value) else value
+        for name, value in asdict(estimate).items()
+    }
+    return finite | ({"no_answer": True} if estimate.value == math.inf else {})
 
 
 def _part(part: Part) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bench.record.vocabulary import LOST
+from bench.report import digits
 from bench.report.usage import Usage, usage_of
 from bench.stats.quantiles import Estimate
 
@@ -204,7 +206,7 @@ def _gap(estimates: Estimates) -> str | None:
 
     The mean is what adds up: response = lag + wait + service, request by request."""
     response, service, wait, lag = (
-        estimates.mean(None, kind).value for kind in ("response", "service", "wait", "lag")
+        estimates.answered_mean(None, kind).value for kind in ("response", "service", "wait", "lag")
     )
     if response is None or service is None or wait is None or lag is None:
         return None
@@ -212,17 +214,16 @@ def _gap(estimates: Estimates) -> str | None:
     if gap < max(GAP_SECONDS, GAP_SHARE * service):
         return None
     start = (
-        f"Requests took {1000 * response:.3g} ms on average from when they were due, but "
-        f"{1000 * service:.3g} ms from when they were sent"
+        f"Requests took {digits.with_unit(response)} on average from when they were due, but "
+        f"{digits.with_unit(service)} from when they were sent"
     )
     if wait >= lag:
         return (
-            f"{start}: they waited {1000 * wait:.3g} ms for a free session or connection, because the target "
-            "had not yet answered those before them."
+            f"{start}: they waited {digits.with_unit(wait)} for a free session or connection, because the "
+            "target had not yet answered those before them."
         )
-    return (
-        f"{start}: the load generator took them up {1000 * lag:.3g} ms late, which is not the target's doing."
-    )
+    late = digits.with_unit(lag)
+    return f"{start}: the load generator took them up {late} late, which is not the target's doing."
 
 
 def _notes(estimates: Estimates, manifest: Manifest) -> list[str]:
@@ -231,11 +232,11 @@ def _notes(estimates: Estimates, manifest: Manifest) -> list[str]:
     if manifest.plan.arrivals.kind == "closed":
         notes.append("Closed loop: a slow answer delays the next request, so percentiles are optimistic.")
     counts = estimates.count()
-    if counts.dropped:
+    lost = {kind: number for kind, number in counts.by_error.items() if kind in LOST}
+    if lost:
+        kinds = ", ".join(f"{number} {kind}" for kind, number in lost.items())
         notes.append(
-            f"{counts.dropped} of {counts.requests} due requests were never sent; the percentiles are of "
-            "those that were answered, and thus lower bounds."
+            f"{sum(lost.values())} of {counts.requests} due requests got no answer ({kinds}); the "
+            "percentiles count them as slower than every answer."
         )
-    if counts.unanswered:
-        notes.append(f"{counts.unanswered} requests were still open when the run ended.")
     return notes

@@ -188,4 +188,6 @@ def _signals_as_readable() -> Iterator[socket.socket]:
 
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as _channel:
+        # It was inherited on purpose; the children must not inherit it in turn.
+        _channel.set_inheritable(False)
         Guardian(_channel).run()

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
+_CONNECTIONS_PER_WORKER = 40
+#: Kept free of a worker's limit for the collectors, and for a connection that is just being replaced.
+_RESERVED_CONNECTIONS = 4
+_EVENNESS = 0.6
+
 
 @dataclass(frozen=True)
 class PartFacts:
@@ -34,6 +39,19 @@ class TargetFacts:
     parts: tuple[PartFacts, ...] = ()
     knobs: dict[str, str | int | float | bool | None] = field(default_factory=dict)
     profile: str | None = None
+
+    @property
+    def connections(self) -> int:
+        """How many connections a client may keep open: 40 a worker, or fewer where its limit is known.
+
+        KATO refuses *every* request while as many connections are open as its limit says, those of health
+        polls included, and its session pool fails above 50. The kernel hands connections to workers
+        unevenly, so that only 60 % of what several could hold together is used."""
+        per_worker = _CONNECTIONS_PER_WORKER
+        if self.limit_concurrency is not None:
+            per_worker = max(1, min(per_worker, self.limit_concurrency - _RESERVED_CONNECTIONS))
+        workers = self.workers or 1
+        return per_worker if workers == 1 else max(1, int(per_worker * workers * _EVENNESS))
 
     def part(self, name: str) -> PartFacts | None:
         return next((part for part in self.parts if part.name == name), None)

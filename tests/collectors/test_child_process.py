@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import psutil
-from conftest import Child, Kato, Valkey, wait_for
+from collector_rig import Child, Kato, Valkey, wait_for
 
 from bench.targets.base import PartFacts, TargetFacts
 

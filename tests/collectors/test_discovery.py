@@ -5,7 +5,7 @@ import socket
 import time
 from dataclasses import replace
 
-from conftest import Kato, Valkey, free_port
+from collector_rig import Kato, Valkey, free_port
 
 from bench.collectors.discovery import discover_all
 from bench.targets.base import PartFacts, TargetFacts

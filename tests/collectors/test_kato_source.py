@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Kato
+from collector_rig import Kato
 
 from bench.collectors import http
 from bench.collectors.base import WHOLE, Collector, Context, Row

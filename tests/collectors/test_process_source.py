@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import wait_for
+from collector_rig import wait_for
 
 from bench.collectors.base import Collector, Context, Row
 from bench.collectors.process_tree import ProcessTree, children

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import redis
-from conftest import Valkey
+from collector_rig import Valkey
 
 from bench.collectors.base import WHOLE, Collector, Context, Row
 from bench.collectors.sources.redis import GLOBAL_STREAM, RedisCollector

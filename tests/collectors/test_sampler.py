@@ -7,7 +7,7 @@ import time
 from typing import Any, ClassVar
 
 import pytest
-from conftest import wait_for
+from collector_rig import wait_for
 
 from bench.collectors import sampling
 from bench.collectors.base import Discovery, Metric, Row

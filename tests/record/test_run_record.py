@@ -22,7 +22,7 @@ from bench.record.finalise import write_tables
 from bench.record.manifest import Manifest, Phase
 from bench.record.reader import RunRecord, finalise
 from bench.record.tables import metrics_batch, rows_from_frame
-from bench.record.vocabulary import ERRORS, OPERATIONS, PHASES
+from bench.record.vocabulary import ERRORS, LOST, OPERATIONS, PHASES
 from bench.record.writer import this_process
 from bench.record.writing import exclusive
 from bench.stats.histogram import Histogram
@@ -58,18 +58,21 @@ def write_streams(folder: Path) -> None:
         ("lag", "due", "picked"),
     ],
 )
-@pytest.mark.parametrize("outcome", ["ok", "error", None])
+@pytest.mark.parametrize("outcome", ["ok", "error", "lost", None])
 def test_histograms_equal_the_rows(
     record: RunRecord, kind: str, start: str, end: str, outcome: str | None
 ) -> None:
     mine = (ROWS["operation"] == OPERATIONS.index("predict")) & (ROWS["phase"] == PHASES.index("measure"))
+    lost = np.isin(ROWS["error"], [ERRORS.index(word) for word in LOST])
     if outcome:
-        mine &= (ROWS["error"] == 0) == (outcome == "ok")
+        mine &= {"ok": ROWS["error"] == 0, "error": (ROWS["error"] != 0) & ~lost, "lost": lost}[outcome]
     seconds = ROWS[end] - ROWS[start]
+    if end == "done":  # who was not answered waits for ever, from when it was due or sent
+        seconds = np.where(lost & ~np.isnan(ROWS[start]), np.inf, seconds)
     mine &= ~np.isnan(seconds)
     expected = Histogram.from_values(seconds[mine])
     found = record.histogram("predict", "measure", kind, outcome)
-    assert found.count > 0
+    assert found.count > 0 or outcome == "error"
     assert found.buckets.tolist() == expected.buckets.tolist()
     assert found.counts.tolist() == expected.counts.tolist()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -73,8 +74,10 @@ def test_only_errors(tmp_path: Path) -> None:
     summary = summarise(make_run(tmp_path / "run", [nothing]))
     (predict,) = summary.operations
     assert (predict.counts.answered, predict.counts.errors) == (0, 600)
-    assert {estimate.value for estimate in predict.response.values()} == {None}
+    assert {estimate.value for estimate in predict.response.values()} == {math.inf}
     assert predict.rate.value == 0
+    told = as_json(summary)["operations"]["predict"]["response"]["p95"]
+    assert (told["value"], told["no_answer"]) == (None, True)
     json.dumps(as_json(summary), allow_nan=False)
 
 
@@ -118,10 +121,24 @@ def test_what_was_dropped_or_left_open_is_noted(tmp_path: Path) -> None:
     still_open = rows("predict", 1, error="unanswered", answered=False)
     closed = Plan(arrivals=Arrivals(kind="closed", users=5, think=1))
     summary = summarise(make_run(tmp_path / "run", [PREDICT, dropped, still_open], plan=closed))
-    assert len(summary.notes) == 3
+    assert len(summary.notes) == 2
     assert summary.notes[0].startswith("Closed loop")
-    assert summary.notes[1].startswith("60 of 690 due requests were never sent")
-    assert summary.notes[2].startswith("30 requests were still open")
+    assert summary.notes[1].startswith("90 of 690 due requests got no answer (60 dropped, 30 unanswered)")
+
+
+def test_a_share_without_an_answer_lifts_the_percentiles_beyond_it(tmp_path: Path) -> None:
+    """Of 21 requests a second one gets no answer: p95 is of those that got one, p99 is without end."""
+    lost = rows("predict", 1, error="timeout", answered=False)
+    estimates = Estimates(make_run(tmp_path / "run", [PREDICT, lost]))
+    p95, p99 = estimates.percentile(0.95, "predict"), estimates.percentile(0.99, "predict")
+    assert p95.value is not None
+    assert 0.01 < p95.value < 0.05
+    assert p99.value == math.inf
+    assert estimates.maximum("predict").value == math.inf
+    assert estimates.mean("predict").value == math.inf
+    answered = estimates.answered_mean("predict").value
+    assert answered is not None
+    assert 0.01 < answered < 0.05
 
 
 def test_parts_have_their_usage_per_request(tmp_path: Path) -> None:
@@ -167,7 +184,7 @@ def test_objectives_ask_by_name(tmp_path: Path) -> None:
     dropped = rows("predict", 2, error="dropped", answered=False, sent=False)
     estimates = Estimates(make_run(tmp_path / "run", [PREDICT, dropped, rows("observe", 5)]))
     assert estimates.estimate("p95", "predict") == estimates.percentile(0.95, "predict")
-    assert estimates.estimate("p99.9", None) == Estimate(None, None, None, 750)
+    assert estimates.estimate("p99.9", None) == Estimate(None, None, None, 810)
     longest = estimates.estimate("max", "predict")
     assert longest is not None
     assert longest.low == longest.value == longest.high
