@@ -24,8 +24,8 @@ _CPU = re.compile(r"cpu\d+")
 class Counts:
     """What the requests of the measure phase say. `requests`: answered well, within the phase. `errors`: by
     kind (`bench.record.vocabulary.ERRORS`). Seconds by operation: `response_p95`, `service_p95`; None where
-    the sample is too small. `backlog_grows`: more was due than answered, all through the phase; None if unknown
-    (a closed model has no backlog)."""
+    the sample is too small. `backlog_grows`: more was due than answered, all through the phase; None if
+    unknown (a closed model has no backlog)."""
 
     requests: int
     errors: Mapping[str, int] = field(default_factory=dict)

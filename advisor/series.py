@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.stats import counters
+
 Series = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 #: A window that samples cover by less than this share says nothing about the window.
@@ -12,21 +14,15 @@ LEAST_COVERAGE = 0.8
 
 
 def increase(series: Series | None, start: float, end: float) -> float | None:
-    """How much a counter grew from `start` to `end`; None where too few samples tell.
+    """How much a counter grew in the window (`bench.stats.counters`); None where too few samples tell.
 
-    Between samples it is taken to grow evenly. A fall is a restart from zero. Where samples cover only most
-    of the window, the rest is taken to be like the part that they cover."""
-    if series is None or len(series[0]) < 2 or end <= start:
+    Where they cover only most of the window, the rest is taken to be like the part that they cover."""
+    if series is None or end <= start:
         return None
-    times, values = series
-    first, last = max(start, float(times[0])), min(end, float(times[-1]))
-    if last - first < LEAST_COVERAGE * (end - start):
+    grown, covered = counters.increase(*series, start, end, least=0.0)
+    if grown is None or covered < LEAST_COVERAGE * (end - start):
         return None
-    steps = np.diff(values)
-    steps = np.where(steps < 0, values[1:], steps)
-    grown = np.concatenate(([0.0], np.cumsum(steps)))
-    low, high = np.interp([first, last], times, grown)
-    return float(high - low) * (end - start) / (last - first)
+    return grown * (end - start) / covered
 
 
 def total_increase(series: Series | None) -> float | None:

@@ -107,7 +107,7 @@ def keep_up(
 
 def _make_target(plan: Plan, supervisor: Supervisor, folder: Path) -> Target:
     if plan.target.url is not None:
-        return UrlTarget(plan.target.url)
+        return UrlTarget(plan.target.url, nodes=int(plan.data["nodes"]))
     deployment = EmbeddedDeployment(
         supervisor, folder / "parts", plan.target.profile, plan.target.knobs, logs=folder / "logs"
     )

@@ -21,17 +21,19 @@ _STORES = ("redis", "qdrant", "clickhouse")
 class UrlTarget:
     """Checks that KATO answers at `url`. It starts nothing and so ends nothing.
 
-    `timeout`: seconds for the whole check, name resolution included."""
+    `nodes`: how many nodes the run will add; refused where a KATO worker would evict others for them, and
+    delete their vectors. `timeout`: seconds for the whole check, name resolution included."""
 
-    def __init__(self, url: str, timeout: float = 5.0) -> None:
+    def __init__(self, url: str, timeout: float = 5.0, nodes: int = 0) -> None:
         self._url = url
+        self._nodes = nodes
         self._timeout = timeout
 
     def start(self) -> TargetFacts:
         """What KATO says of itself. Raises UnreachableError where nothing answers in time, UsageError where
         the URL is malformed, not on loopback, or answered by something else than KATO."""
         address = _parse(self._url)
-        check = _Check(address, self._timeout)
+        check = _Check(address, self._timeout, self._nodes)
         # A thread, because neither name resolution nor a server that drips its answer ends in time otherwise.
         thread = threading.Thread(target=check.run, name="target check", daemon=True)
         thread.start()
@@ -91,9 +93,10 @@ def _without_password(parts: SplitResult) -> str:
 class _Check:
     """The questions to the target; the outcome is in `version` or `failure`."""
 
-    def __init__(self, address: _Address, timeout: float) -> None:
+    def __init__(self, address: _Address, timeout: float, nodes: int) -> None:
         self._address = address
         self._timeout = timeout
+        self._nodes = nodes
         self.version: str | None = None
         self.failure: Exception | None = None
 
@@ -104,6 +107,7 @@ class _Check:
             if "status" not in self._get("/health"):
                 raise UsageError(f"{base} is not KATO: its /health tells no status.")
             self.version = self._version()
+            self._require_room_for_nodes()
         except BenchError as error:
             self.failure = error
         except (OSError, UnicodeError, http.client.HTTPException) as error:
@@ -118,6 +122,22 @@ class _Check:
         except UsageError:
             return None
         return version if isinstance(version, str) else None
+
+    def _require_room_for_nodes(self) -> None:
+        """What is no KATO, or does not tell, cannot be asked."""
+        try:
+            processors = self._get("/metrics").get("processor_manager")
+        except UsageError:
+            return
+        if not isinstance(processors, dict):
+            return
+        there, most = processors.get("total_processors"), processors.get("max_processors")
+        if isinstance(there, int) and isinstance(most, int) and there + self._nodes > most:
+            raise UsageError(
+                f"KATO at {self._address.base} holds {there} nodes and at most {most} per worker: "
+                f"{self._nodes} more would make it drop the oldest, and delete their vectors. Use fewer with "
+                "--data nodes=N."
+            )
 
     def _require_loopback(self) -> None:
         found = socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_STREAM)

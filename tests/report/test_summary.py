@@ -16,7 +16,6 @@ from bench.record.manifest import Phase
 from bench.report.machine import as_json
 from bench.report.model import list_row, load_words, plan_line, summarise
 from bench.report.usage import usage_of
-from bench.stats.counters import increase
 from bench.stats.quantiles import Estimate
 
 PREDICT = rows("predict", 20, service=0.012)
@@ -153,24 +152,6 @@ def test_parts_have_their_usage_per_request(tmp_path: Path) -> None:
     assert kato.usage.rss_max == 2**27 + 35
     assert (redis.version, redis.usage) == ("9.1.0", None)
     assert [part.name for part in summary.own] == ["load"]
-
-
-@pytest.mark.parametrize(
-    ("times", "values", "expected"),
-    [
-        ([], [], (None, 0.0)),
-        ([5.0], [1.0], (None, 0.0)),
-        ([0, 10, 20], [0, 10, 20], (10.0, 10.0)),
-        ([0, 10, 20], [100, 110, 120], (10.0, 10.0)),
-        ([0, 10, 11, 20], [50, 60, 1, 10], (9.0, 10.0)),  # restarted at second 11
-        ([8, 12], [0, 2], (2.0, 4.0)),  # seen for a part of the phase only
-        ([30, 40], [0, 5], (None, 0.0)),
-    ],
-)
-def test_growth_of_a_counter(
-    times: list[float], values: list[float], expected: tuple[float | None, float]
-) -> None:
-    assert increase(np.array(times, float), np.array(values, float), 5.0, 15.0) == expected
 
 
 def test_usage_without_a_phase_or_requests() -> None:

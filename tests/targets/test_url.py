@@ -104,6 +104,18 @@ def test_something_else_answers(answers: Answers, kind: type[BenchError], words:
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(("there", "refused"), [(96, False), (97, True)])
+def test_no_node_of_the_users_is_pushed_out(there: int, refused: bool) -> None:
+    metrics = {"processor_manager": {"total_processors": there, "max_processors": 100}}
+    with server({**KATO, "/metrics": (200, metrics)}) as url:
+        target = UrlTarget(url, nodes=4)
+        if refused:
+            with pytest.raises(UsageError, match="holds 97 nodes and at most 100"):
+                target.start()
+        else:
+            assert target.start().kind == "url"
+
+
 def test_nobody_listens() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
