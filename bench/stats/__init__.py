@@ -1,1 +1,1 @@
-"""Pure numerics: histograms, quantiles and their intervals, steadiness, operational laws."""
+"""Pure numerics: histograms, quantiles and their intervals, steadiness, growth of counters."""
