@@ -45,17 +45,19 @@ class Traffic:
                 )
                 self._judge(request, exchange)
         except BaseException:
+            # Its user was ended at the end of the test: recorded, but no failure in Locust's own report.
             exchange.done = None
             exchange.error = "unanswered" if exchange.sent is not None else "dropped"
+            self._keep(session, request, turn, exchange)
             raise
-        finally:
-            self._record(session, request, turn, exchange)
+        self._keep(session, request, turn, exchange)
+        self._report(session, request, turn, exchange)
         return exchange
 
     def drop(self, session: Session, turn: Turn, request: Request) -> Exchange:
         """Record a request that was due and will never be sent."""
         exchange = Exchange(error="dropped")
-        self._record(session, request, turn, exchange)
+        self._keep(session, request, turn, exchange)
         return exchange
 
     @staticmethod
@@ -65,10 +67,13 @@ class Traffic:
         elif exchange.error == "not_found" and not request.absolute:
             exchange.error = "lost_session"
 
-    def _record(self, session: Session, request: Request, turn: Turn, exchange: Exchange) -> None:
-        items = request.items(exchange.body) if not exchange.error else -1
+    def _keep(self, session: Session, request: Request, turn: Turn, exchange: Exchange) -> None:
         if self._recorder is not None:
+            items = request.items(exchange.body) if not exchange.error else -1
             self._recorder.record(session, request.operation, turn, exchange, items)
+
+    def _report(self, session: Session, request: Request, turn: Turn, exchange: Exchange) -> None:
+        """Tell Locust, whose statistics and plug-ins listen."""
         end = exchange.done if exchange.done is not None else time.monotonic()
         self._events.request.fire(
             request_type=request.method,

@@ -41,6 +41,17 @@ def test_a_run_cleans_up_after_itself(deployment: dict[str, Any], tmp_path: Path
     assert all(name.startswith("bench_") and name.replace("_", "").isalnum() for name in names)
 
 
+@pytest.mark.parametrize("config", ["recall_threshold=5", "recall_treshold=0.5", "process_predictions=1"])
+def test_a_config_that_kato_would_drop_is_refused(
+    deployment: dict[str, Any], tmp_path: Path, config: str
+) -> None:
+    """KATO answers 200 and predicts at observe time all the same: nothing may be observed then."""
+    done = run("run", "--target", deployment["base_url"], "--out", str(tmp_path), "--session", config)
+    assert done.returncode == 2
+    assert config.split("=")[0] in done.stderr.splitlines()[-1]
+    assert list(_redis(deployment).scan_iter("*:prediction:*")) == []
+
+
 @pytest.mark.parametrize("scenario", ["chat", "train"])
 def test_a_scenario_is_a_plain_locustfile(deployment: dict[str, Any], tmp_path: Path, scenario: str) -> None:
     done = subprocess.run(

@@ -5,7 +5,8 @@ was due by its own law, and when the answer left.
 
 Modes: `fixed:S` answers each request S seconds after it came; `queue:MEAN:SEED` serves one at a time, first
 come first served, with exponential service times; `stall:HOLD:EVERY` answers at once, but holds whatever is
-there in the last HOLD seconds of each EVERY (counted from the first request).
+there in the last HOLD seconds of each EVERY (counted from the first request); `lossy:S:EVERY` answers after S
+seconds, but every EVERY-th request never.
 """
 
 from __future__ import annotations
@@ -52,6 +53,17 @@ def stall(hold: float, every: float) -> Law:
         first = came if first is None else first
         into = (came - first) % every
         return (came + every - into if into >= every - hold else came), 0.0
+
+    return law
+
+
+def lossy(seconds: float, every: float) -> Law:
+    count = 0
+
+    def law(came: float) -> tuple[float, float]:
+        nonlocal count
+        count += 1
+        return (came + (3600 if count % every == 0 else seconds)), seconds
 
     return law
 
@@ -120,7 +132,7 @@ async def main() -> None:
     parser.add_argument("mode")
     options = parser.parse_args()
     name, *numbers = options.mode.split(":")
-    law = {"fixed": fixed, "queue": queue, "stall": stall}[name](*map(float, numbers))
+    law = {"fixed": fixed, "queue": queue, "stall": stall, "lossy": lossy}[name](*map(float, numbers))
     log: list[tuple[float, float, float, float]] = []
     server = await asyncio.get_running_loop().create_server(lambda: KnownServer(law, log), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
