@@ -52,7 +52,7 @@ def main() -> None:
     target, arguments = sys.argv[1], sys.argv[2:]
     output = capture([str(Path(sys.executable).parent / "kato-bench"), "run", *arguments])
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
-    console.print(Text("$ kato-bench run " + " ".join(arguments), style="bold"))
+    console.print(Text(" ".join(["$ kato-bench run", *arguments]), style="bold"))
     console.print(Text.from_ansi(last_screen(output.decode())))
     svg = console.export_svg(title="kato-bench run", theme=MONOKAI)
     # The picture stands alone: no font is fetched from anywhere.

@@ -23,7 +23,7 @@ SCENARIO = {
     "operations": ["create", "observe", "predict", "clear"],
     "options": {
         "nodes": {"default": 4, "min": 1, "max": 90, "help": "nodes that the sessions share"},
-        "sessions": {"default": 60, "min": 1, "max": 20000, "help": "open conversations"},
+        "sessions": {"default": 20, "min": 1, "max": 20000, "help": "open conversations"},
         "patterns": {"default": 200, "min": 0, "max": 10000000, "help": "learned patterns per node"},
         "events": {"default": 5, "min": 2, "max": 100, "help": "events of a pattern and of a conversation"},
         "symbols": {"default": 2, "min": 1, "max": 100, "help": "tokens in an event"},
