@@ -31,7 +31,7 @@ $(BIN)/python:
 	else $(PYTHON) -m venv $(VENV); fi
 
 define install
-	@echo "installing $(1) (the first time takes a minute)"
+	@echo "installing $(1) (the first time takes a minute)" >&2
 	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python -e '.[$(1)]'; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(1)]'; fi
 endef
