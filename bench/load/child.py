@@ -26,7 +26,7 @@ from locust.env import Environment
 from bench.errors import UsageError
 from bench.load.arrivals import open_schedule
 from bench.load.client import HttpClient
-from bench.load.engine import Engine
+from bench.load.engine import HURRIED, Engine
 from bench.load.preload import Clerk, PreloadError
 from bench.load.recorder import Recorder
 from bench.load.scheduling import take_short_slices
@@ -79,9 +79,15 @@ class LoadProcess:
         self._stopping = False
 
     def stop(self) -> None:
+        """End the schedule or the preload; what is open, and the clean-up, get `HURRIED` seconds each."""
+        if self._stopping:
+            return
         self._stopping = True
+        self._client.hurry(HURRIED)
         if self._engine is not None:
             self._engine.stop()
+        else:
+            gevent.spawn_later(HURRIED, self._clerk.stop_teaching)
 
     def run(self) -> None:
         facts: dict[str, Any] = {}

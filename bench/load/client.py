@@ -188,6 +188,10 @@ class HttpClient:
             exchange.error = status_error(exchange.status)
         return exchange
 
+    def hurry(self, seconds: float) -> None:
+        """From now on no request may take longer than this."""
+        self._timeout = min(self._timeout, seconds)
+
     def close(self) -> None:
         while self._idle:
             self._idle.pop().close()

@@ -31,7 +31,7 @@ from bench.plan import Phases
 #: Seconds between the last preparation and the first due time, so that the first arrivals are not late.
 _LEAD = 0.05
 #: Longest wait for open requests, in seconds, once somebody has asked the run to stop.
-_HURRIED_DRAIN = 2.0
+HURRIED = 2.0
 
 
 class _Seat:
@@ -126,7 +126,7 @@ class Engine:
         dispatched = time.monotonic()
         self._over = True
         open_at_end = self._recorder.in_flight.now
-        self._drain(dispatched + (_HURRIED_DRAIN if self._stopped_early else self._phases.drain))
+        self._drain(dispatched + (HURRIED if self._stopped_early else self._phases.drain))
         runner.quit()
         self._drop_untaken()
         self._timer.close()

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 Event = Sequence[str]
 
+#: What the record's column holds; no honest answer counts so far.
+_MOST_ITEMS = 2**31 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -39,7 +42,7 @@ class Request:
         end = 0
         while end < len(digits) and digits[end : end + 1].isdigit():
             end += 1
-        return int(digits[:end]) if end else -1
+        return min(int(digits[:end]), _MOST_ITEMS) if end else -1
 
 
 def _json(value: object) -> bytes:

@@ -41,6 +41,11 @@ class Clerk:
         self._traffic = traffic
         self._begin = begin
         self._last = 0.0
+        self._senders: list[gevent.Greenlet] = []
+
+    def stop_teaching(self) -> None:
+        """End lessons that are still under way."""
+        gevent.killall(self._senders, block=False)
 
     def _turn(self, phase: str) -> Turn:
         self._last = max(time.monotonic(), self._last + 1e-6)
@@ -109,7 +114,8 @@ class Clerk:
                 else:
                     learned += 1
 
-        gevent.joinall([gevent.spawn(work) for _ in range(PARALLEL)], raise_error=True)
+        self._senders = [gevent.spawn(work) for _ in range(PARALLEL)]
+        gevent.joinall(self._senders, raise_error=True)
         if failures > MAX_FAILURE_SHARE * (learned + failures):
             raise PreloadError(f"learning {failures} of {learned + failures} patterns failed: {why}")
         return learned

@@ -24,7 +24,7 @@ class Traffic:
         """Create the session at the target; its `session_id` stays empty if that fails."""
         exchange = self.send(session, create(session.node_name, config), turn)
         if not exchange.error:
-            session.session_id = str(exchange.json()["session_id"])
+            session.session_id = _session_id(exchange) or ""
         return exchange
 
     def send(self, session: Session, request: Request, turn: Turn) -> Exchange:
@@ -62,7 +62,8 @@ class Traffic:
 
     @staticmethod
     def _judge(request: Request, exchange: Exchange) -> None:
-        if not exchange.error and request.key not in exchange.body:
+        created_nothing = request.operation == "create" and not exchange.error and not _session_id(exchange)
+        if created_nothing or (not exchange.error and request.key not in exchange.body):
             exchange.error = "invalid"
         elif exchange.error == "not_found" and not request.absolute:
             exchange.error = "lost_session"
@@ -86,3 +87,13 @@ class Traffic:
             start_time=time.time() - (end - turn.due),
             url=request.path,
         )
+
+
+def _session_id(exchange: Exchange) -> str | None:
+    """The id of the session that the answer says was made; None if it says no such thing."""
+    try:
+        answer = exchange.json()
+    except ValueError:
+        return None
+    found = answer.get("session_id") if isinstance(answer, dict) else None
+    return found if isinstance(found, str) and found.isprintable() and " " not in found else None

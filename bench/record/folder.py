@@ -34,6 +34,10 @@ def create(scenario: str, base: Path | None = None, created: datetime | None = N
 
     Raises UsageError if it cannot be made there."""
     base = base or DEFAULT_BASE
+    try:
+        str(base).encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"--out {str(base)!r}: the name of the folder is not valid UTF-8.") from None
     moment = created or datetime.now(UTC)
     try:
         base.mkdir(parents=True, exist_ok=True)

@@ -53,6 +53,7 @@ def test_operations_use_the_records_words() -> None:
         (b'{"predictions":[1], "count": 5}', 5),
         (b'{"predictions":[]}', -1),
         (b'{"count":null}', -1),
+        (b'{"count":99999999999}', 2**31 - 1),
         (b"", -1),
     ],
 )
