@@ -7,10 +7,8 @@ from bench.record.estimates import Estimates
 from bench.record.reader import RunRecord
 
 
-def evidence_of(record: RunRecord, *, backlog_grows: bool | None) -> Evidence | None:
-    """What the rules may look at; None where the run did not come to measure anything.
-
-    `backlog_grows`: the judgement of the gate, None for a closed model."""
+def evidence_of(record: RunRecord) -> Evidence | None:
+    """What the rules may look at; None where the run did not come to measure anything."""
     estimates = Estimates(record)
     span = estimates.span
     if span is None or span.end is None:
@@ -29,8 +27,16 @@ def evidence_of(record: RunRecord, *, backlog_grows: bool | None) -> Evidence | 
             errors=totals.by_error,
             response_p95={name: estimates.percentile(0.95, name).value for name in names},
             service_p95={name: estimates.percentile(0.95, name, "service").value for name in names},
-            backlog_grows=backlog_grows,
+            backlog_grows=_backlog_grows(record),
         ),
         manifest.live_knobs,
         usable_cores=manifest.fingerprint.must_match.cores,
     )
+
+
+def _backlog_grows(record: RunRecord) -> bool | None:
+    """As the gate judged it; None for a closed model, which has no backlog, and where nothing was judged."""
+    soundness = record.manifest.soundness
+    if soundness is None or record.manifest.plan.arrivals.kind == "closed":
+        return None
+    return any(reason.code == "overloaded" for reason in soundness.reasons)

@@ -13,7 +13,7 @@ from bench.errors import UsageError
 from bench.gate import objectives
 from bench.knobs import catalogue as knobs
 from bench.knobs.knob import KnobError
-from bench.load.catalogue import Scenario, option_values
+from bench.loadgen.catalogue import Scenario, option_values
 from bench.plan import Arrivals, Phases, Plan, TargetPlan
 
 #: Where CI says what it builds: tag -> environment names, the first that is set counts.

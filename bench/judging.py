@@ -1,11 +1,9 @@
-"""What is concluded from a finished record: is it believed, does it meet its objectives, what it shows."""
+"""What is concluded from a finished record: is it believed, does it meet its objectives, what it advises."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
-from advisor.advise import advise
-from advisor.from_record import evidence_of
 from bench.gate import objectives, soundness
 from bench.gate.measurements import measurements
 from bench.record import manifest as manifests
@@ -17,8 +15,6 @@ from bench.runner import Judgement
 def judge(record: RunRecord) -> Judgement:
     """Pure, but for reading the record."""
     believed = soundness.judge(measurements(record, record.manifest.load))
-    closed = record.manifest.plan.arrivals.kind == "closed"
-    evidence = evidence_of(record, backlog_grows=None if closed else believed.overloaded)
     return Judgement(
         soundness=manifests.Soundness(
             level=believed.level,
@@ -26,20 +22,6 @@ def judge(record: RunRecord) -> Judgement:
             unknown=[manifests.Reason(**asdict(reason)) for reason in believed.unknown],
         ),
         objectives=[_verdict(text, record, believed) for text in record.manifest.plan.objectives],
-        findings=[
-            manifests.Finding(
-                id=finding.id,
-                severity=finding.severity,
-                title=finding.title,
-                message=finding.sentence,
-                evidence=dict(finding.evidence),
-                changes=[
-                    manifests.KnobChange(knob=change.knob, old=change.old, new=change.new)
-                    for change in finding.changes
-                ],
-            )
-            for finding in (advise(evidence) if evidence is not None else ())
-        ],
     )
 
 

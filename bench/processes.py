@@ -65,7 +65,7 @@ class RunProcesses:
         command = ["--spec", self._spec("load-0", spec), "--recorder-fd", "{fd0}"]
         # One thread: numpy's would spin on the cores that the target needs.
         env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        self._load = self._start("load-0", "bench.load.child", command, [self._load_end.fileno()], env)
+        self._load = self._start("load-0", "bench.loadgen.child", command, [self._load_end.fileno()], env)
         self._load_end.close()
 
     def start_collectors(self, facts: TargetFacts) -> None:

@@ -34,7 +34,6 @@ class Judgement:
 
     soundness: manifests.Soundness
     objectives: list[manifests.ObjectiveVerdict]
-    findings: list[manifests.Finding]
 
 
 class Runner:
@@ -198,7 +197,6 @@ class Runner:
         judgement = self._judge(RunRecord(self._folder))
         manifest.soundness = judgement.soundness
         manifest.objectives = judgement.objectives
-        manifest.findings = judgement.findings
         manifests.write(self._folder, manifest)
 
     def _interrupt(self, reason: str) -> None:

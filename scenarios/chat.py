@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from bench.load.operations import clear, observe, predict
-from bench.load.user import KatoUser, Script
-from bench.load.world import Lesson, World
+from bench.loadgen.operations import clear, observe, predict
+from bench.loadgen.user import KatoUser, Script
+from bench.loadgen.world import Lesson, World
 from scenarios import corpus
 
 SCENARIO = {

@@ -10,9 +10,9 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from bench.load.operations import learn, sequence
-from bench.load.user import KatoUser, Script
-from bench.load.world import World
+from bench.loadgen.operations import learn, sequence
+from bench.loadgen.user import KatoUser, Script
+from bench.loadgen.world import World
 from scenarios import corpus
 
 SCENARIO = {

@@ -24,7 +24,10 @@ def _stop_evicting(evidence: Evidence) -> Change:
         _POLICY,
         evidence.knobs.get(_POLICY),
         _NO_EVICTION,
-        lambda after: replace(after, redis=replace(after.redis, evicted_keys=0.0)),
+        purpose="data loss",
+        risk="Once Redis is full, learning and session writes fail with an error until memory is freed.",
+        verify="kato-bench run: evicted_keys stays 0 and this finding is gone.",
+        effect=lambda after: replace(after, redis=replace(after.redis, evicted_keys=0.0)),
     )
 
 
@@ -115,7 +118,16 @@ def not_persistent(evidence: Evidence) -> Finding | None:
         f"Redis keeps{held} sessions and pattern metadata in memory only (redis.save is empty, "
         "redis.appendonly is no): after a restart they are gone, while ClickHouse still holds the patterns.",
         {"save": "", "appendonly": "no", "used_memory_bytes": used},
-        (Change("redis.appendonly", "no", "yes"),),
+        (
+            Change(
+                "redis.appendonly",
+                "no",
+                "yes",
+                purpose="data loss",
+                risk="Each write also goes to disk, flushed once a second; p95 may rise on a slow disk.",
+                verify="restart Redis after a run: DBSIZE is what it was before.",
+            ),
+        ),
     )
 
 

@@ -21,7 +21,7 @@ from bench.record.writer import Writer
 from bench.record.writing import replacing, write_failure
 from bench.targets.base import TargetFacts
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: Everything in a run folder that never changes once the run has finished, besides the manifest itself.
 RECORD_FILES = ("requests.parquet", "histograms.parquet", "metrics.parquet", "events.jsonl")
@@ -104,25 +104,6 @@ class ObjectiveVerdict(_Part):
     sentence: str = ""
 
 
-class KnobChange(_Part):
-    """Set a knob, by its canonical name, from its live value to a new one."""
-
-    knob: str
-    old: Scalar
-    new: Scalar
-
-
-class Finding(_Part):
-    """A fact with its evidence; `message` is one sentence. `changes`: what would mend it."""
-
-    id: str
-    severity: Literal["info", "advice", "warning", "critical"]
-    title: str = ""
-    message: str
-    evidence: dict[str, Scalar] = Field(default_factory=dict)
-    changes: list[KnobChange] = Field(default_factory=list)
-
-
 class Totals(_Part):
     """Requests of all phases together. `requests` is the number of rows; `errors` counts every row that is
     not a success, dropped and unanswered ones included; `by_error` has one entry per kind that occurred."""
@@ -167,7 +148,6 @@ class Manifest(_Part):
     corpus: Corpus | None = None
     soundness: Soundness | None = None
     objectives: list[ObjectiveVerdict] = Field(default_factory=list)
-    findings: list[Finding] = Field(default_factory=list)
     totals: Totals = Field(default_factory=Totals)
     load: LoadEnds = Field(default_factory=LoadEnds)
     files: dict[str, FileFacts] = Field(default_factory=dict)
@@ -201,13 +181,18 @@ def read(folder: Path) -> Manifest:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}.") from error
     try:
-        version = json.loads(text)["schema_version"]
+        found = json.loads(text)
+        version = found["schema_version"]
         if isinstance(version, int) and version > SCHEMA_VERSION:
             raise UsageError(
                 f"{path} has schema version {version}, but this kato-bench reads up to {SCHEMA_VERSION}; "
                 "update kato-bench."
             )
-        return Manifest.model_validate_json(text)
+        if version == 1:
+            # Findings moved to `derived/advice.json`, which any version can write again.
+            found.pop("findings", None)
+            found["schema_version"] = SCHEMA_VERSION
+        return Manifest.model_validate_json(json.dumps(found))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"])

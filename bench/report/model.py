@@ -15,8 +15,9 @@ from bench.stats.quantiles import Estimate
 
 if TYPE_CHECKING:
     from bench.plan import Plan
+    from bench.record.advice import Finding
     from bench.record.estimates import Estimates
-    from bench.record.manifest import Finding, Manifest, ObjectiveVerdict, Soundness, Totals
+    from bench.record.manifest import Manifest, ObjectiveVerdict, Soundness, Totals
     from bench.record.reader import RunRecord
 
 #: The gap between response and service time is explained where it is this many times the service time and
@@ -93,9 +94,11 @@ class ListRow:
 
 def summarise(record: RunRecord) -> Summary:
     """Everything that the one-screen report and `--json` say. Raises UsageError if the folder is no run."""
+    from bench.record import advice
     from bench.record.estimates import Estimates
 
     manifest = record.manifest
+    advised = advice.read(record.folder)
     estimates = Estimates(record)
     operations = [
         _operation(estimates, name) for name in record.operations() if estimates.count(name).requests
@@ -120,7 +123,7 @@ def summarise(record: RunRecord) -> Summary:
         own=own,
         soundness=manifest.soundness,
         objectives=manifest.objectives,
-        findings=manifest.findings,
+        findings=advised.findings if advised else [],
         gap=_gap(estimates),
         notes=_notes(estimates, manifest),
     )

@@ -15,7 +15,6 @@ from bench.record import manifest as manifests
 from bench.record.fingerprint import collect_fingerprint
 from bench.record.manifest import (
     FileFacts,
-    Finding,
     LoadEnds,
     Manifest,
     ObjectiveVerdict,
@@ -33,7 +32,6 @@ FULL = example(
     phases=[Phase(name="measure", start=5.0, end=35.0)],
     soundness=Soundness(level="qualified", reasons=[Reason(code="drift", sentence="not steady")]),
     objectives=[ObjectiveVerdict(objective="p95(predict) < 50ms", verdict="pass", measured=12.0)],
-    findings=[Finding(id="binding", severity="info", message="kato binds", evidence={"cores": 0.93})],
     load=LoadEnds(ends=[{"rows": 10, "in_flight_seconds": 0.5}], missing_end=1),
     files={"events.jsonl": FileFacts(sha256="00" * 32, bytes=1)},
 )

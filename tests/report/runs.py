@@ -11,11 +11,13 @@ import numpy as np
 from manifests import example
 from recorder_process import payload
 
+from bench.record import advice
 from bench.record import manifest as manifests
+from bench.record.advice import Advice, Finding
 from bench.record.disk import Disk, Portion
 from bench.record.finalise import write_tables
 from bench.record.frames import ROW_COLUMNS
-from bench.record.manifest import Finding, ObjectiveVerdict, Phase, Reason, Soundness
+from bench.record.manifest import ObjectiveVerdict, Phase, Reason, Soundness
 from bench.record.reader import RunRecord
 from bench.record.tables import metrics_batch, rows_from_frame
 from bench.record.vocabulary import ERRORS, OPERATIONS, PHASES
@@ -74,7 +76,9 @@ JUDGED = {
     "objectives": [
         ObjectiveVerdict(objective="p95(predict) < 50ms", verdict="pass", sentence="p95(predict) is 17 ms")
     ],
-    "findings": [Finding(id="binding", severity="info", message="kato binds: 0.93 core of 1")],
+    "findings": [
+        Finding(id="binding", severity="info", title="Binding", message="kato binds: 0.93 core of 1")
+    ],
 }
 
 
@@ -82,6 +86,7 @@ def make_run(
     folder: Path,
     requests: Sequence[dict[str, np.ndarray]] = (),
     samples: Sequence[list[Any]] = (),
+    findings: Sequence[Finding] = (),
     **manifest: Any,
 ) -> RunRecord:
     """A finished run, or what `manifest` makes of it."""
@@ -95,4 +100,6 @@ def make_run(
     written = example(files=manifests.hash_files(folder), **values)
     written = written.model_copy(update={"totals": RunRecord(folder).count(None, None)})
     manifests.write(folder, written)
+    if findings:
+        advice.write(folder, Advice(kato_bench="0", runs=[folder.name], findings=list(findings)))
     return RunRecord(folder)

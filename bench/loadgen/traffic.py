@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from bench.load.client import Exchange, HttpClient
-from bench.load.operations import Request, create
-from bench.load.recorder import Recorder
-from bench.load.session import Session, Turn
+from bench.loadgen.client import Exchange, HttpClient
+from bench.loadgen.operations import Request, create
+from bench.loadgen.recorder import Recorder
+from bench.loadgen.session import Session, Turn
 
 
 class Traffic:

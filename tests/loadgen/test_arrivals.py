@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.load.arrivals import bind, constant, open_schedule, phase_of, poisson
+from bench.loadgen.arrivals import bind, constant, open_schedule, phase_of, poisson
 from bench.plan import Arrivals, Phases
 
 PLANS = st.builds(

@@ -17,15 +17,15 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.exception import StopUser
 
-from bench.load.arrivals import Arrival, phase_of
-from bench.load.client import Exchange
-from bench.load.operations import Request
-from bench.load.recorder import Recorder
-from bench.load.session import Session, Turn
-from bench.load.timer import DueTimer
-from bench.load.traffic import Traffic
-from bench.load.user import KatoUser
-from bench.load.world import World
+from bench.loadgen.arrivals import Arrival, phase_of
+from bench.loadgen.client import Exchange
+from bench.loadgen.operations import Request
+from bench.loadgen.recorder import Recorder
+from bench.loadgen.session import Session, Turn
+from bench.loadgen.timer import DueTimer
+from bench.loadgen.traffic import Traffic
+from bench.loadgen.user import KatoUser
+from bench.loadgen.world import World
 from bench.plan import Phases
 
 #: Seconds between the last preparation and the first due time, so that the first arrivals are not late.

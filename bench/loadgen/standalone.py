@@ -7,13 +7,13 @@ import os
 import time
 from typing import Any
 
-from bench.load.catalogue import option_values
-from bench.load.client import Exchange, HttpClient
-from bench.load.operations import Request
-from bench.load.preload import Clerk, PreloadError
-from bench.load.session import Session, Turn
-from bench.load.traffic import Traffic
-from bench.load.world import World
+from bench.loadgen.catalogue import option_values
+from bench.loadgen.client import Exchange, HttpClient
+from bench.loadgen.operations import Request
+from bench.loadgen.preload import Clerk, PreloadError
+from bench.loadgen.session import Session, Turn
+from bench.loadgen.traffic import Traffic
+from bench.loadgen.world import World
 
 #: Locust has no preload: a few patterns are enough that predictions are not empty.
 _LESSONS_PER_NODE = 20

@@ -14,11 +14,11 @@ from gevent.pool import Pool
 from gevent.queue import Queue
 
 from bench.errors import UsageError
-from bench.load import operations
-from bench.load.client import Exchange
-from bench.load.session import Session, Turn
-from bench.load.traffic import Traffic
-from bench.load.world import Lesson, World
+from bench.loadgen import operations
+from bench.loadgen.client import Exchange
+from bench.loadgen.session import Session, Turn
+from bench.loadgen.traffic import Traffic
+from bench.loadgen.world import Lesson, World
 
 #: Enough to keep one KATO worker busy, few enough to stay far below its limit.
 PARALLEL = 8

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from bench.errors import UsageError
-from bench.load import catalogue
-from bench.load.world import MAX_NODES
+from bench.loadgen import catalogue
+from bench.loadgen.world import MAX_NODES
 from bench.record.vocabulary import OPERATIONS
 
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import gevent
 import pytest
 
-from bench.load import client as client_module
-from bench.load.client import HttpClient
+from bench.loadgen import client as client_module
+from bench.loadgen.client import HttpClient
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

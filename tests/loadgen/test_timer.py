@@ -9,7 +9,7 @@ import pytest
 
 SCRIPT = """
 import time, statistics
-from bench.load.timer import DueTimer
+from bench.loadgen.timer import DueTimer
 timer = DueTimer()
 late = []
 for _ in range(200):
@@ -24,7 +24,7 @@ print(statistics.median(late))
 
 MOVED = """
 import time, gevent
-from bench.load.timer import DueTimer
+from bench.loadgen.timer import DueTimer
 timer = DueTimer()
 timer.arm(time.monotonic() + 30)
 gevent.spawn_later(0.1, lambda: timer.arm(time.monotonic()))

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 from locust import User, events, task
 
-from bench.load.client import Exchange
-from bench.load.operations import Request
-from bench.load.world import Lesson, World
+from bench.loadgen.client import Exchange
+from bench.loadgen.operations import Request
+from bench.loadgen.world import Lesson, World
 
 if TYPE_CHECKING:
-    from bench.load.session import Session, Turn
+    from bench.loadgen.session import Session, Turn
 
 #: What a session sends, in order; each answer comes back as the value of the `yield`.
 Script: TypeAlias = Generator[Request, Exchange, None]
@@ -94,6 +94,6 @@ class KatoUser(User):
 def _drive_alone(environment: Any, **_: Any) -> None:
     """Locust itself started this locustfile: nobody has set a driver."""
     if not hasattr(environment, "kato_driver"):
-        from bench.load.standalone import StandaloneDriver
+        from bench.loadgen.standalone import StandaloneDriver
 
         environment.kato_driver = StandaloneDriver(environment)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench.load import operations
+from bench.loadgen import operations
 from bench.record.vocabulary import OPERATIONS
 
 

@@ -12,8 +12,8 @@ from gevent import socket
 from gevent.event import Event
 from gevent.lock import RLock
 
-from bench.load.client import Exchange
-from bench.load.session import Session, Turn
+from bench.loadgen.client import Exchange
+from bench.loadgen.session import Session, Turn
 from bench.record import frames
 from bench.record.vocabulary import ERRORS, OPERATIONS, PHASES
 

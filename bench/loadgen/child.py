@@ -1,4 +1,4 @@
-"""A load process: `python -m bench.load.child --spec FILE --recorder-fd N`.
+"""A load process: `python -m bench.loadgen.child --spec FILE --recorder-fd N`.
 
 It alone imports Locust, which patches sockets and threads of the whole process. SIGTERM ends the schedule,
 waits shortly for open requests, cleans up, and sends what was recorded.
@@ -24,16 +24,16 @@ from locust import events
 from locust.env import Environment
 
 from bench.errors import UsageError
-from bench.load.arrivals import open_schedule
-from bench.load.client import HttpClient
-from bench.load.engine import HURRIED, Engine
-from bench.load.preload import Clerk, PreloadError
-from bench.load.recorder import Recorder
-from bench.load.scheduling import take_short_slices
-from bench.load.session import Session
-from bench.load.traffic import Traffic
-from bench.load.user import KatoUser
-from bench.load.world import World
+from bench.loadgen.arrivals import open_schedule
+from bench.loadgen.client import HttpClient
+from bench.loadgen.engine import HURRIED, Engine
+from bench.loadgen.preload import Clerk, PreloadError
+from bench.loadgen.recorder import Recorder
+from bench.loadgen.scheduling import take_short_slices
+from bench.loadgen.session import Session
+from bench.loadgen.traffic import Traffic
+from bench.loadgen.user import KatoUser
+from bench.loadgen.world import World
 from bench.plan import Plan
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.load.recorder import InFlight
+from bench.loadgen.recorder import InFlight
 
 REQUESTS = st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), max_size=40)
 

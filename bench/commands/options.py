@@ -1,0 +1,40 @@
+"""Flags that several commands share, under the names that `RunFlags` gives them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[Path | None, typer.Option("--out", help="folder of the runs [default: results/runs]")]
+Json = Annotated[bool, typer.Option("--json", help="one JSON object on stdout")]
+Set = Annotated[
+    list[str], typer.Option("--set", metavar="KNOB=VALUE", help="set a knob of the embedded target")
+]
+Workers = Annotated[int | None, typer.Option("--workers", help="KATO workers of the embedded target")]
+Profile = Annotated[
+    str | None, typer.Option("--profile", help="healthy, or shipped: KATO's own defaults [default: healthy]")
+]
+Target = Annotated[str, typer.Option("--target", help="embedded, or the URL of a running KATO")]
+Scenario = Annotated[str, typer.Option("--scenario", "-s", help="the workload")]
+Rate = Annotated[float | None, typer.Option("--rate", help="requests per second (open model)")]
+Arrivals = Annotated[str | None, typer.Option("--arrivals", help="poisson, constant or closed")]
+Warmup = Annotated[float, typer.Option("--warmup", help="seconds before the measurement")]
+Duration = Annotated[float, typer.Option("--duration", "-d", help="seconds measured")]
+Seed = Annotated[int, typer.Option("--seed", help="the same seed sends the same requests")]
+Data = Annotated[
+    list[str],
+    typer.Option("--data", metavar="KEY=VALUE", help="option of the scenario, e.g. patterns=2000"),
+]
+Session = Annotated[
+    list[str], typer.Option("--session", metavar="KEY=VALUE", help="KATO config of every session")
+]
+Corpus = Annotated[Path | None, typer.Option("--corpus", help="your own text, JSONL or CSV")]
+Connections = Annotated[
+    int | None, typer.Option("--connections", help="most connections [default: 40 per worker]")
+]
+Timeout = Annotated[float, typer.Option("--timeout", help="seconds until a request has failed")]
+Objective = Annotated[list[str], typer.Option("--objective", help="what must hold, e.g. 'p95(predict)<50ms'")]
+Tag = Annotated[list[str], typer.Option("--tag", metavar="KEY=VALUE", help="note in the record")]
+Run = Annotated[str, typer.Argument(help="id, its last four letters, a prefix, a path, or latest")]

@@ -1,0 +1,90 @@
+"""`run` and `up`: load a deployment, or keep one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.commands import options
+
+app = typer.Typer()
+
+
+@app.command()
+def run(
+    scenario: options.Scenario = "chat",
+    target: options.Target = "embedded",
+    rate: options.Rate = None,
+    users: Annotated[
+        int | None, typer.Option("--users", help="users instead of a rate (closed model)")
+    ] = None,
+    think: Annotated[
+        float | None, typer.Option("--think", help="seconds a user waits between requests")
+    ] = None,
+    arrivals: options.Arrivals = None,
+    warmup: options.Warmup = 5.0,
+    duration: options.Duration = 30.0,
+    seed: options.Seed = 1,
+    data: options.Data = [],  # noqa: B006
+    session: options.Session = [],  # noqa: B006
+    corpus: options.Corpus = None,
+    workers: options.Workers = None,
+    profile: options.Profile = None,
+    set_: options.Set = [],  # noqa: B006
+    connections: options.Connections = None,
+    timeout: options.Timeout = 30.0,
+    objective: options.Objective = [],  # noqa: B006
+    tag: options.Tag = [],  # noqa: B006
+    keep_data: Annotated[
+        bool, typer.Option("--keep-data", help="leave sessions and patterns at a URL target")
+    ] = False,
+    out: options.Out = None,
+    json_: options.Json = False,
+) -> None:
+    """Load a deployment and say what was measured."""
+    from bench.flags import RunFlags
+    from bench.running import run_plan
+
+    flags = RunFlags(
+        target=target,
+        rate=rate,
+        users=users,
+        arrivals=arrivals,
+        think=think,
+        warmup=warmup,
+        duration=duration,
+        seed=seed,
+        timeout=timeout,
+        connections=connections,
+        workers=workers,
+        profile=profile,
+        set=set_,
+        data=data,
+        session=session,
+        tag=tag,
+        objective=objective,
+        corpus=corpus,
+        keep_data=keep_data,
+    )
+    raise typer.Exit(run_plan(scenario, flags, out, as_json=json_))
+
+
+@app.command()
+def up(
+    workers: options.Workers = None,
+    profile: options.Profile = None,
+    set_: options.Set = [],  # noqa: B006
+    port: Annotated[
+        int | None, typer.Option("--port", help="port of the KATO API [default: a free one]")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="keep data and logs here [default: a temporary folder]")
+    ] = None,
+    json_: options.Json = False,
+) -> None:
+    """Start the embedded deployment, print its addresses, and keep it until Ctrl-C."""
+    from bench.running import keep_up
+
+    raise typer.Exit(keep_up(workers, profile, set_, port, data_dir, as_json=json_))

@@ -1,0 +1,98 @@
+"""`measure`: from a plan to a judged run record with its advice; every command that loads uses it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from advisor.conclude import conclude
+from bench.judging import judge
+from bench.loadgen.catalogue import find
+from bench.plan import Plan
+from bench.record import advice
+from bench.record.manifest import Corpus
+from bench.record.reader import RunRecord
+from bench.report.progress import ProgressDisplay
+from bench.runner import Runner
+from bench.supervision.supervisor import Supervisor
+from bench.targets.base import Target
+from bench.targets.embedded.deployment import EmbeddedDeployment
+from bench.targets.url import UrlTarget
+from scenarios import corpus as texts
+
+#: What the controllers (search, growth, pairs) are handed: they decide, this measures.
+Measure = Callable[[Plan], RunRecord]
+
+
+def measure(plan: Plan, *, base: Path | None = None) -> RunRecord:
+    """Run the plan once: a fresh embedded deployment, or fresh nodes of a URL target that are cleared
+    afterwards. `base`: the folder of the runs. Progress goes to stderr.
+
+    Raises BenchError where the run cannot be made; one that was stopped comes back as `interrupted`."""
+    scenario = find(plan.scenario)
+    corpus = _corpus_facts(Path(plan.corpus) if plan.corpus else None)
+    with Supervisor() as supervisor, ProgressDisplay(plan.phases, sys.stderr) as display:
+        runner = Runner(
+            plan,
+            scenario.path,
+            corpus,
+            supervisor,
+            lambda folder: _make_target(plan, supervisor, folder),
+            judge,
+            base=base,
+            watch=display.feed,
+            say=say,
+        )
+        with interruptible(runner.stop):
+            record = runner.run()
+    if record.manifest.soundness is not None:
+        advice.write(record.folder, conclude([record]))
+    return record
+
+
+def _make_target(plan: Plan, supervisor: Supervisor, folder: Path) -> Target:
+    if plan.target.url is not None:
+        return UrlTarget(plan.target.url, nodes=int(plan.data["nodes"]))
+    deployment = EmbeddedDeployment(
+        supervisor, folder / "parts", plan.target.profile, plan.target.knobs, logs=folder / "logs"
+    )
+    for warning in deployment.warnings:
+        say(warning)
+    return deployment
+
+
+def _corpus_facts(path: Path | None) -> Corpus:
+    corpus = texts.load(path)
+    return Corpus(
+        name=corpus.name, sha256=corpus.sha256, tokens=len(corpus.ids), vocabulary=len(corpus.words)
+    )
+
+
+@contextmanager
+def interruptible(stop: Callable[[], None]) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM asks for an orderly end, the second ends at once."""
+    asked = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        say("stopping; once more ends it at once")
+        stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def say(sentence: str) -> None:
+    """One sentence for people, on stderr."""
+    print(f"kato-bench: {sentence}", file=sys.stderr, flush=True)

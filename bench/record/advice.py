@@ -1,0 +1,108 @@
+"""`derived/advice.json`: what the advisor concluded from a run record, as data.
+
+It is derived: a newer version may write it again. Importing this module imports pydantic.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench.errors import BenchError, UsageError
+from bench.record.writing import replacing, write_failure
+
+SCHEMA_VERSION = 1
+ADVICE_FILE = "derived/advice.json"
+
+Scalar = str | int | float | bool | None
+Severity = Literal["info", "advice", "warning", "critical"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Prediction(_Part):
+    """What a change is expected to do to one metric, and how that is known.
+
+    `kind` says what the numbers mean: `interval` (from `low` to `high`), `at_least` (`low` alone) or
+    `at_most` (`high` alone)."""
+
+    metric: str = Field(description='such as "p95(predict)", "recall@10", "ceiling", "evicted_keys"')
+    unit: str = Field(description='"s", "1/s", "share", "bytes", "1" ...')
+    kind: Literal["interval", "at_least", "at_most"]
+    now: float | None = Field(default=None, description="measured in this run")
+    low: float | None = None
+    high: float | None = None
+    model: str = Field(description="one sentence: the model or the reason behind the numbers")
+
+
+class Patch(_Part):
+    """A change in the form in which one kind of deployment takes it."""
+
+    kind: Literal["set", "redis", "qdrant", "clickhouse", "environment", "compose", "session"]
+    title: str
+    text: str
+
+
+class Recommendation(_Part):
+    """Set one knob, by its canonical name, from its live value to a new one. `applies`: what it takes until
+    the change acts."""
+
+    knob: str
+    old: Scalar
+    new: Scalar
+    applies: Literal["live", "restart", "rebuild"]
+    predicted: list[Prediction] = Field(default_factory=list)
+    risk: str
+    verify: str = Field(description="a command, and what it must show")
+    patches: list[Patch] = Field(default_factory=list)
+
+
+class Finding(_Part):
+    """A fact with its evidence, and the changes that would mend it, if any."""
+
+    id: str
+    severity: Severity
+    title: str
+    message: str
+    evidence: dict[str, Scalar] = Field(default_factory=dict)
+    source: str = ""
+    runs: list[str] = Field(default_factory=list, description="the runs that show it")
+    recommendations: list[Recommendation] = Field(default_factory=list)
+
+
+class Advice(_Part):
+    """All findings of one or several runs, the gravest first. `settled`: one sentence for each wish that was
+    given up for another, and why."""
+
+    schema_version: int = SCHEMA_VERSION
+    kato_bench: str
+    runs: list[str]
+    findings: list[Finding]
+    settled: list[str] = Field(default_factory=list)
+
+
+def write(folder: Path, advice: Advice) -> Path:
+    """Replace the advice of a run folder; the file's path. Raises BenchError if it cannot be written."""
+    path = folder / ADVICE_FILE
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with replacing(path) as file:
+            file.write((advice.model_dump_json(indent=2) + "\n").encode())
+    except OSError as error:
+        raise BenchError(f"{write_failure(folder, error)}.") from error
+    return path
+
+
+def read(folder: Path) -> Advice | None:
+    """The advice of a run folder, None if none was written. Raises UsageError if it is broken."""
+    path = folder / ADVICE_FILE
+    try:
+        return Advice.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValidationError) as error:
+        raise UsageError(f"{path} is not valid advice; write it again: kato-bench advise {folder}") from error
