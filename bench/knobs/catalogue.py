@@ -12,7 +12,10 @@ from functools import cache
 from importlib import import_module
 
 import bench.knobs
-from bench.knobs.knob import Knob, KnobError, Profile, UnknownKnob, Value
+from bench.knobs.knob import Home, Knob, KnobError, Profile, UnknownKnob, Value
+
+#: The homes that whoever starts the embedded target decides on.
+SETTABLE: tuple[Home, ...] = ("uvicorn command line", "environment", "redis config", "qdrant collection")
 
 
 @cache
@@ -66,15 +69,18 @@ def warnings(chosen: Iterable[str]) -> list[str]:
 def resolve(profile: Profile, chosen: Mapping[str, str], cores: int) -> dict[str, Value]:
     """Canonical name → value that a deployment starts with: the profile's, overruled by the chosen ones.
 
-    What neither the profile nor the user decides is left out: the system's own default then holds. Raises
-    KnobError for a chosen value outside the legal range."""
+    What neither the profile nor the user decides is left out (the system's own default then holds), and so
+    is what no profile can set. Raises KnobError for a chosen value that cannot be set, or that is outside
+    the legal range."""
     values: dict[str, Value] = {}
     for knob in knobs():
         default = knob.default(profile, cores)
-        if default is not None:
+        if default is not None and knob.home in SETTABLE:
             values[knob.name] = default
     for name, text in chosen.items():
         knob = find(name)
+        if knob.refusal is not None:
+            raise KnobError(knob.refusal)
         values[knob.name] = knob.read(text)
     return values
 

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from typing import Literal
 
 Value = int | float | bool | str
-Kind = Literal["int", "float", "bool", "enum", "bytes", "string"]
+Kind = Literal["int", "float", "bool", "enum", "list", "bytes", "string"]
 Home = Literal[
-    "uvicorn command line", "environment", "redis config", "qdrant collection", "clickhouse profile"
+    "uvicorn command line",
+    "environment",
+    "session config",
+    "redis config",
+    "qdrant collection",
+    "clickhouse profile",
+    "container limit",
 ]
 Effect = Literal["live", "restart", "rebuild"]
 Profile = Literal["healthy", "shipped"]
+
+#: Where the value in force is read, by home; {} stands for the knob's name there.
+_LIVE: dict[Home, str] = {
+    "uvicorn command line": "arguments of KATO's process, {}",
+    "environment": "environment of KATO's process, {}",
+    "session config": "GET /sessions/<id>/config, config.{}",
+    "redis config": "CONFIG GET {}",
+    "qdrant collection": "GET /collections/<name>, config.{}",
+    "clickhouse profile": "SELECT value FROM system.settings WHERE name = '{}'",
+    "container limit": "docker inspect kato-{}, HostConfig.Memory",
+}
+
+#: Why a home is out of reach of `--set`, and what to do instead; {} as above.
+_OUT_OF_REACH: dict[Home, str] = {
+    "session config": "it is an option of every session: give --session {}=VALUE",
+    "clickhouse profile": "its ClickHouse has no profile of KATO's; set {} in users.xml of a deployment of "
+    "yours and measure that with --target URL",
+    "container limit": "it runs in no container; limit that of {} in a deployment of yours and measure that "
+    "with --target URL",
+}
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
@@ -48,7 +75,8 @@ class Knob:
     ships (None: KATO leaves it to the system), `healthy` the one of the healthy profile (None: as shipped).
     `low` and `high` are inclusive. `effect`: what it takes until a change acts. Where `acts` is False, `why`
     says what became of it. A knob that is `wiring` holds an address, a credential or a name that whoever
-    deploys the parts decides; it is never tuned. `source` names the evidence."""
+    deploys the parts decides; it is never tuned. `unsettable`: why the embedded target cannot be given it,
+    and what to do instead, where its home does not say so already. `source` names the evidence."""
 
     name: str
     system: str
@@ -67,12 +95,34 @@ class Knob:
     acts: bool = True
     why: str | None = None
     wiring: bool = False
+    unsettable: str | None = None
+
+    @property
+    def live(self) -> str:
+        """Where its value in force is read."""
+        return _LIVE[self.home].format(self.spelled)
+
+    @property
+    def tunable(self) -> bool:
+        """Whether changing it can do any good."""
+        return self.acts and not self.wiring
+
+    @property
+    def refusal(self) -> str | None:
+        """Why `--set` cannot give it to the embedded target, and what to do instead; None = it can."""
+        if self.wiring:
+            reason: str | None = "the deployment decides it itself; leave it out"
+        else:
+            reason = self.unsettable or _OUT_OF_REACH.get(self.home)
+        return reason and f"{self.name} cannot be set on the embedded target: {reason.format(self.spelled)}"
 
     @property
     def legal(self) -> str:
         """The legal values in words."""
         if self.kind == "enum":
             return "one of " + ", ".join(self.choices)
+        if self.kind == "list":
+            return "a JSON list of " + ", ".join(self.choices)
         if self.kind == "bool":
             return "true or false"
         if self.kind == "string":
@@ -112,6 +162,8 @@ class Knob:
             case "bool":
                 word = text.lower()
                 return word in _TRUE if word in _TRUE | _FALSE else None
+            case "list":
+                return _list(text, self.choices)
             case "bytes":
                 return _bytes(text.lower())
         try:
@@ -130,3 +182,13 @@ def _bytes(text: str) -> int | None:
     number = text.rstrip("bkmg")
     unit = _BYTE_UNITS.get(text[len(number) :])
     return int(number) * unit if unit is not None and number.isdecimal() else None
+
+
+def _list(text: str, choices: tuple[str, ...]) -> str | None:
+    """One spelling for each list, so that equal ones compare equal."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    known = isinstance(found, list) and all(isinstance(one, str) and one in choices for one in found)
+    return json.dumps(found) if known else None

@@ -68,6 +68,7 @@ _MEMORY = (
     _switch("lazyfree-lazy-expire"),
     _switch("lazyfree-lazy-user-del"),
     _directive("active-expire-effort", "int", low=1, high=10),
+    _switch("activedefrag"),
     _directive("stream-node-max-bytes", "bytes", low=0, unit="bytes"),
     _directive("stream-node-max-entries", "int", low=0, unit="entries"),
 )

@@ -37,8 +37,8 @@ def keeps_contract(rule: Rule, positive: Evidence, negative: Evidence) -> Findin
 
 
 def _says_what_it_is(rule: Rule) -> None:
-    system, dot, name = rule.id.partition(".")
-    assert system and dot and name, f"{rule.id} is not written system.what-is-wrong"
+    system, _, name = rule.id.partition(".")
+    assert all((system, name)), f"{rule.id} is not written system.what-is-wrong"
     for what, text in (("docstring", rule.why), ("source", rule.source), ("holds_for", rule.holds_for)):
         assert text.strip(), f"{rule.id} has no {what}"
 
@@ -66,7 +66,7 @@ def _is_a_legal_step(rule: Rule, change: Change, evidence: Evidence) -> None:
     knob = find(change.knob)
     where = f"{rule.id}: {change.knob} {change.old!r} -> {change.new!r}"
     assert knob.name == change.knob, f"{where}: the canonical name is {knob.name}"
-    assert knob.acts and not knob.wiring, f"{where}: this knob is never tuned"
+    assert knob.tunable, f"{where}: this knob is never tuned"
     assert change.new is not None, f"{where}: there is no new value"
     assert knob.read(knob.write(change.new)) == change.new, f"{where}: it takes {knob.legal}"
     assert change.new != change.old, f"{where}: nothing changes"
@@ -87,7 +87,7 @@ def _says_what_follows(rule: Rule, change: Change) -> None:
 def _is_a_claim(where: str, prediction: Prediction) -> None:
     wanted = {"interval": (True, True), "at_least": (True, False), "at_most": (False, True)}
     given = (prediction.low is not None, prediction.high is not None)
-    assert prediction.metric and prediction.unit, f"{where}: a prediction of nothing"
+    assert all((prediction.metric, prediction.unit)), f"{where}: a prediction of nothing"
     assert prediction.model.strip(), f"{where}: {prediction.metric} is predicted without a model"
     assert given == wanted[prediction.kind], f"{where}: {prediction.kind} with {given} of (low, high)"
     bounds = [bound for bound in (prediction.low, prediction.high) if bound is not None]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.knobs.catalogue import find, knobs, parse, resolve, warnings
+from bench.knobs.catalogue import SETTABLE, find, knobs, parse, resolve, warnings
 from bench.knobs.knob import CoresLess, Knob, KnobError, UnknownKnob, Value
 
 by_name = {"argnames": "knob", "argvalues": knobs(), "ids": lambda knob: knob.name}
@@ -22,8 +22,10 @@ class TestTheCatalogue:
     def test_an_entry_is_complete(self, knob: Knob) -> None:
         assert knob.name.startswith(f"{knob.system}.")
         assert knob.source
+        assert knob.live
         assert knob.acts == (knob.why is None)
-        assert (knob.kind == "enum") == bool(knob.choices)
+        assert (knob.kind in ("enum", "list")) == bool(knob.choices)
+        assert knob.tunable == (knob.acts and not knob.wiring)
 
     @pytest.mark.parametrize(**by_name)
     def test_its_defaults_are_legal(self, knob: Knob) -> None:
@@ -32,7 +34,22 @@ class TestTheCatalogue:
                 assert knob.read(knob.write(default)) == default
 
     def test_every_system_takes_part(self) -> None:
-        assert {knob.system for knob in knobs()} == {"kato", "uvicorn", "redis", "qdrant", "clickhouse"}
+        systems = {"kato", "session", "uvicorn", "redis", "qdrant", "clickhouse", "container"}
+        assert {knob.system for knob in knobs()} == systems
+
+    @pytest.mark.parametrize(
+        ("name", "live"),
+        [
+            ("redis.maxmemory", "CONFIG GET maxmemory"),
+            ("qdrant.hnsw.m", "GET /collections/<name>, config.hnsw_config.m"),
+            ("uvicorn.workers", "arguments of KATO's process, --workers"),
+            ("kato.LOG_LEVEL", "environment of KATO's process, LOG_LEVEL"),
+            ("session.filter_pipeline", "GET /sessions/<id>/config, config.filter_pipeline"),
+            ("container.redis.memory", "docker inspect kato-redis, HostConfig.Memory"),
+        ],
+    )
+    def test_it_says_where_the_live_value_is(self, name: str, live: str) -> None:
+        assert find(name).live == live
 
 
 class TestFind:
@@ -98,6 +115,10 @@ class TestParse:
             (["redis.save="], {"redis.save": ""}),
             (["redis.save=900 1 300 10"], {"redis.save": "900 1 300 10"}),
             (["redis.user-thing=a=b"], {"redis.user-thing": "a=b"}),
+            (
+                ['session.filter_pipeline=["length","jaccard"]'],
+                {"session.filter_pipeline": '["length", "jaccard"]'},
+            ),
             (["PROCESS_PREDICTIONS=No"], {"kato.PROCESS_PREDICTIONS": "false"}),
             (["RECALL_THRESHOLD=.5"], {"kato.RECALL_THRESHOLD": "0.5"}),
             (["redis.slowlog-log-slower-than=-1"], {"redis.slowlog-log-slower-than": "-1"}),
@@ -126,6 +147,12 @@ class TestParse:
             (["RECALL_THRESHOLD=nan"], ["kato.RECALL_THRESHOLD", "from 0 up to 1"]),
             (["METRICS_CACHE_TTL_SECONDS=inf"], ["kato.METRICS_CACHE_TTL_SECONDS"]),
             (["PROCESS_PREDICTIONS=maybe"], ["kato.PROCESS_PREDICTIONS", "true or false"]),
+            (
+                ["session.filter_pipeline=jaccard"],
+                ["session.filter_pipeline", "JSON list of length, jaccard"],
+            ),
+            (['session.filter_pipeline=["jackard"]'], ["session.filter_pipeline"]),
+            (["session.minhash_bands=40"], ["session.minhash_bands", "from 20 up to 20"]),
             (["qdrant.hnsw.ef_construct=3"], ["qdrant.hnsw.ef_construct", "from 4"]),
             (["--workers=2", "KATO_WORKERS=3"], ["uvicorn.workers", "'--workers=2'", "'KATO_WORKERS=3'"]),
             (["uvicorn.workers=2", "uvicorn.workers=3"], ["two different values"]),
@@ -198,3 +225,24 @@ class TestResolve:
         assert values["redis.maxmemory"] == 64 << 20
         assert values["redis.lua-time-limit"] == "10"
         assert values["uvicorn.workers"] == 7
+
+    @pytest.mark.parametrize(
+        ("name", "fix"),
+        [
+            ("redis.port", "leave it out"),
+            ("kato.REDIS_URL", "leave it out"),
+            ("session.recall_threshold", "give --session recall_threshold=VALUE"),
+            ("clickhouse.max_threads", "--target URL"),
+            ("container.redis.memory", "--target URL"),
+            ("qdrant.hnsw.full_scan_threshold", "PATCH hnsw_config.full_scan_threshold onto the collections"),
+        ],
+    )
+    def test_what_cannot_be_set_gets_a_sentence_with_the_fix(self, name: str, fix: str) -> None:
+        with pytest.raises(KnobError, match=f"^{name} cannot be set on the embedded target: ") as caught:
+            resolve("healthy", {name: "1"}, 2)
+        assert fix in str(caught.value)
+
+    @pytest.mark.parametrize(**by_name)
+    def test_only_what_can_be_set_is_decided(self, knob: Knob) -> None:
+        assert knob.name not in resolve("shipped", {}, 2) or knob.home in SETTABLE
+        assert knob.refusal is None or knob.home not in SETTABLE or knob.wiring or knob.unsettable

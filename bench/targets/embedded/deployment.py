@@ -112,12 +112,6 @@ class EmbeddedDeployment:
                 self._folder.rmdir()
 
     def _values(self) -> dict[str, Value]:
-        for name in self._chosen:
-            knob = find(name)
-            if knob.wiring:
-                raise UsageError(f"{knob.name} cannot be set: the embedded deployment decides it itself.")
-            if knob.home == "clickhouse profile":
-                raise UsageError(f"{knob.name} cannot be set on the embedded deployment.")
         try:
             return resolve(self._profile, self._chosen, environment.cores())
         except KnobError as error:
@@ -223,9 +217,7 @@ def _in_force(values: Mapping[str, Value]) -> dict[str, Value]:
     return {
         name: value
         for name, value in values.items()
-        if find(name).acts
-        and find(name).home != "clickhouse profile"
-        and name not in parts.NOT_IN_REFERENCE_API
+        if find(name).acts and name not in parts.NOT_IN_REFERENCE_API
     }
 
 
