@@ -50,6 +50,12 @@ class UsageError(BenchError):
     exit_code = ExitCode.USAGE
 
 
+class InconclusiveError(BenchError):
+    """The measurement carries no conclusion; the sentence says why."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+
 class UnreachableError(BenchError):
     """The target does not answer; the sentence names the address."""
 

@@ -1,6 +1,6 @@
-"""`derived/advice.json`: what the advisor concluded from a run record, as data.
+"""`derived/advice.json` and `derived/patches/`: what the advisor concluded from run records, as data.
 
-It is derived: a newer version may write it again. Importing this module imports pydantic.
+They are derived: a newer version may write them again. Importing this module imports pydantic.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from bench.record.writing import replacing, write_failure
 
 SCHEMA_VERSION = 1
 ADVICE_FILE = "derived/advice.json"
+PATCHES = "derived/patches"
 
 Scalar = str | int | float | bool | None
 Severity = Literal["info", "advice", "warning", "critical"]
@@ -42,8 +43,8 @@ class Prediction(_Part):
 class Patch(_Part):
     """A change in the form in which one kind of deployment takes it."""
 
-    kind: Literal["set", "redis", "qdrant", "clickhouse", "environment", "compose", "session"]
-    title: str
+    kind: Literal["set", "session", "environment", "compose", "redis", "redis.conf", "qdrant"]
+    title: str = Field(description="where it goes, and when it acts")
     text: str
 
 
@@ -75,23 +76,31 @@ class Finding(_Part):
 
 
 class Advice(_Part):
-    """All findings of one or several runs, the gravest first. `settled`: one sentence for each wish that was
-    given up for another, and why."""
+    """All findings of one or several runs, the gravest first. No knob has two values in it. `settled`: one
+    sentence for each wish that was given up, and why. `files`: all changes together as patches, file name
+    below `derived/patches` -> text."""
 
     schema_version: int = SCHEMA_VERSION
     kato_bench: str
     runs: list[str]
     findings: list[Finding]
     settled: list[str] = Field(default_factory=list)
+    files: dict[str, str] = Field(default_factory=dict)
 
 
 def write(folder: Path, advice: Advice) -> Path:
-    """Replace the advice of a run folder; the file's path. Raises BenchError if it cannot be written."""
-    path = folder / ADVICE_FILE
+    """Replace the advice and the patches of a run folder; the path of the advice.
+
+    Raises BenchError if they cannot be written."""
+    path, patches = folder / ADVICE_FILE, folder / PATCHES
     try:
-        path.parent.mkdir(exist_ok=True)
-        with replacing(path) as file:
-            file.write((advice.model_dump_json(indent=2) + "\n").encode())
+        patches.mkdir(parents=True, exist_ok=True)
+        for old in patches.iterdir():
+            if old.name not in advice.files and old.is_file():
+                old.unlink()
+        for name, text in advice.files.items():
+            _replace(patches / name, text)
+        _replace(path, advice.model_dump_json(indent=2) + "\n")
     except OSError as error:
         raise BenchError(f"{write_failure(folder, error)}.") from error
     return path
@@ -106,3 +115,8 @@ def read(folder: Path) -> Advice | None:
         return None
     except (OSError, ValidationError) as error:
         raise UsageError(f"{path} is not valid advice; write it again: kato-bench advise {folder}") from error
+
+
+def _replace(path: Path, text: str) -> None:
+    with replacing(path) as file:
+        file.write(text.encode())

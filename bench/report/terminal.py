@@ -6,47 +6,31 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from rich import box
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from bench.report import digits
+from bench.report.advice import top_lines
 from bench.report.model import ListRow, OperationSummary, Part, Summary
+from bench.report.screen import console_for, indented, word
 
 if TYPE_CHECKING:
     from bench.record.manifest import Totals
 
-_LEAST_WIDTH, _MOST_WIDTH = 80, 120
-
 #: From this width on an interval stands beside its value, else below it.
 _WIDE = 120
-
-#: The word always says it too; the colour only helps to find it.
-_STYLES = {
-    "sound": "green",
-    "pass": "green",
-    "qualified": "yellow",
-    "inconclusive": "yellow",
-    "interrupted": "yellow",
-    "warning": "yellow",
-    "running": "cyan",
-    "unsound": "bold red",
-    "fail": "bold red",
-    "critical": "bold red",
-    "unreadable": "bold red",
-}
 
 
 def print_summary(summary: Summary, file: TextIO) -> None:
     """Print the report: in colour on a terminal, as plain text elsewhere; at most 120 columns wide."""
-    console = _console(file)
+    console = console_for(file)
     console.print(render_summary(summary, console.width))
 
 
 def print_list(rows: Sequence[ListRow], file: TextIO) -> None:
     """Print one line per run, in the order given."""
-    console = _console(file)
+    console = console_for(file)
     console.print(render_list(rows, console.width))
 
 
@@ -64,20 +48,12 @@ def render_list(rows: Sequence[ListRow], width: int) -> RenderableType:
         table.add_column("load")
     table.add_column("tags", overflow="fold", ratio=1)
     for row in rows:
-        judged = Text("\n").join(_word(word) for word in (row.soundness, row.objectives) if word)
+        judged = Text("\n").join(word(one) for one in (row.soundness, row.objectives) if one)
         numbers = ["" if number is None else digits.count(number) for number in (row.requests, row.errors)]
         load = [row.load or ""] if width >= _WIDE else []
         tags = " ".join(f"{name}={value}" for name, value in row.tags.items())
-        table.add_row(row.run, _word(row.status), *numbers, judged, *load, tags)
+        table.add_row(row.run, word(row.status), *numbers, judged, *load, tags)
     return Group(table, *(Text(row.problem) for row in rows if row.problem))
-
-
-def _console(file: TextIO) -> Console:
-    console = Console(file=file, highlight=False)
-    # Output that is no terminal has no width of its own; a narrow terminal has, and it is kept to.
-    least = 1 if console.is_terminal else _LEAST_WIDTH
-    console.width = max(least, min(_MOST_WIDTH, console.width))
-    return console
 
 
 def _sections(summary: Summary, wide: bool) -> Iterator[RenderableType]:
@@ -88,26 +64,26 @@ def _sections(summary: Summary, wide: bool) -> Iterator[RenderableType]:
     else:
         yield Text("No request was made in the measure phase.", style="yellow")
     for line in _remarks(summary):
-        yield _indented(line)
+        yield indented(line)
     if summary.parts or summary.own:
         yield Text()
         yield _parts([*summary.parts, *summary.own])
         for part in summary.parts:
             if part.note:
-                yield _indented(f"{part.name}: {part.note}")
+                yield indented(f"{part.name}: {part.note}")
     yield Text()
     yield from _judgements(summary)
     yield Text.assemble("Folder ", (summary.folder, "bold"))
 
 
 def _head(summary: Summary) -> Iterator[RenderableType]:
-    title = Text.assemble((f"Run {summary.run}", "bold"), ", ", _word(summary.status))
+    title = Text.assemble((f"Run {summary.run}", "bold"), ", ", word(summary.status))
     yield title.append(f": {summary.reason}") if summary.reason else title
-    yield _indented(summary.plan)
+    yield indented(summary.plan)
     if summary.corpus:
-        yield _indented(f"corpus {summary.corpus}")
+        yield indented(f"corpus {summary.corpus}")
     if summary.tags:
-        yield _indented("tags " + " ".join(f"{name}={value}" for name, value in summary.tags.items()))
+        yield indented("tags " + " ".join(f"{name}={value}" for name, value in summary.tags.items()))
 
 
 def _operations(summary: Summary, *, stacked: bool) -> Table:
@@ -165,16 +141,26 @@ def _parts(parts: Sequence[Part]) -> Table:
 
 def _judgements(summary: Summary) -> Iterator[RenderableType]:
     if summary.soundness is not None:
-        yield Text.assemble("Measurement: ", _word(summary.soundness.level))
+        yield Text.assemble("Measurement: ", word(summary.soundness.level))
         for reason in summary.soundness.reasons:
-            yield _indented(reason.sentence)
+            yield indented(reason.sentence)
         for reason in summary.soundness.unknown:
-            yield _indented(f"not judged: {reason.sentence}")
+            yield indented(f"not judged: {reason.sentence}")
     for verdict in summary.objectives:
-        line = Text.assemble("Objective ", (verdict.objective, "bold"), ": ", _word(verdict.verdict))
+        line = Text.assemble("Objective ", (verdict.objective, "bold"), ": ", word(verdict.verdict))
         yield line.append(f"; {verdict.sentence}") if verdict.sentence else line
+    yield from _advice(summary)
+
+
+def _advice(summary: Summary) -> Iterator[RenderableType]:
     for finding in summary.findings:
-        yield Text.assemble("Finding, ", _word(finding.severity), f": {finding.message}")
+        if not finding.recommendations:
+            yield Text.assemble("Finding, ", word(finding.severity), f": {finding.message}")
+    if changes := top_lines(summary.findings):
+        yield Text("What to change first:")
+        for line in changes:
+            yield indented(line)
+        yield indented(f"the numbers, the risks and the patches: kato-bench advise {summary.run}")
 
 
 def _table(
@@ -197,11 +183,3 @@ def _table(
     for name in more:
         table.add_column(name)
     return table
-
-
-def _indented(line: str) -> RenderableType:
-    return Padding(Text(line), (0, 0, 0, 2), expand=False)
-
-
-def _word(word: str) -> Text:
-    return Text(word, style=_STYLES.get(word, ""))

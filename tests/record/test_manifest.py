@@ -23,7 +23,7 @@ from bench.record.manifest import (
     Soundness,
     plan_hash,
 )
-from bench.record.schema import DEFAULT_PATH, run_schema
+from bench.record.schema import DEFAULT_FOLDER, schemas
 
 FULL = example(
     status="finished",
@@ -41,12 +41,15 @@ FULL = example(
 def test_what_is_written_is_what_is_read_and_fits_the_schema(tmp_path: Path, manifest: Manifest) -> None:
     manifests.write(tmp_path, manifest)
     assert manifests.read(tmp_path) == manifest
-    jsonschema.validate(json.loads((tmp_path / "run.json").read_text()), json.loads(run_schema()))
+    jsonschema.validate(
+        json.loads((tmp_path / "run.json").read_text()), json.loads(schemas()["run.schema.json"])
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
-def test_the_schema_in_docs_is_current() -> None:
-    assert DEFAULT_PATH.read_text() == run_schema(), "run: python -m bench.record.schema"
+@pytest.mark.parametrize(("name", "schema"), schemas().items())
+def test_the_schemas_in_docs_are_current(name: str, schema: str) -> None:
+    assert (DEFAULT_FOLDER / name).read_text() == schema, "run: python -m bench.record.schema"
 
 
 @pytest.mark.parametrize(

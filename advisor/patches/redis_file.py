@@ -1,0 +1,30 @@
+"""Lines of the `redis.conf` that both of KATO's compose bundles mount.
+
+They do not replace the `command:` of the service: it also carries the password and, if the user chose it,
+the options of persistence with its file names, and without these Redis would start empty."""
+
+from __future__ import annotations
+
+from advisor.patches.base import Changes, Deployment, Form, in_one_file, living_in
+from advisor.patches.redis_live import quoted
+from bench.record.advice import Patch
+
+_EMPTY_START = (
+    "# First send the CONFIG SET lines to the running server, and wait until INFO persistence says\n"
+    "# aof_rewrite_in_progress:0. Started with appendonly and without such a file, Redis is empty.\n"
+)
+
+
+def write(changes: Changes, deployment: Deployment) -> Patch | None:
+    directives = living_in("redis config", changes)
+    if not directives:
+        return None
+    lines = "".join(f"{name} {quoted(value)}\n" for name, value in directives.items())
+    return Patch(
+        kind="redis.conf",
+        title="For good: in config/redis.conf, in place of the lines of the same name",
+        text=(_EMPTY_START if directives.get("appendonly") == "yes" else "") + lines,
+    )
+
+
+FORM = Form(write, in_one_file("redis.conf"))
