@@ -15,6 +15,7 @@ from bench.knobs import catalogue as knobs
 from bench.knobs.knob import KnobError
 from bench.loadgen.catalogue import Scenario, option_values
 from bench.plan import Arrivals, Phases, Plan, TargetPlan
+from bench.targets.embedded import faults
 
 #: Where CI says what it builds: tag -> environment names, the first that is set counts.
 _CI = {
@@ -42,6 +43,7 @@ class RunFlags:
     workers: int | None = None
     profile: str | None = None
     set: Sequence[str] = ()
+    fault: Sequence[str] = ()
     data: Sequence[str] = ()
     session: Sequence[str] = ()
     tag: Sequence[str] = ()
@@ -98,10 +100,16 @@ def target_plan(flags: RunFlags) -> TargetPlan:
         raise UsageError(f"--profile {flags.profile}: there are healthy and shipped.")
     if flags.target == "embedded":
         profile: Profile = "shipped" if flags.profile == "shipped" else "healthy"
-        return TargetPlan(kind="embedded", profile=profile, knobs=parse_knobs(assignments))
-    if assignments or flags.profile is not None:
+        return TargetPlan(
+            kind="embedded",
+            profile=profile,
+            knobs=parse_knobs(assignments),
+            faults=faults.parse(flags.fault),
+        )
+    if assignments or flags.fault or flags.profile is not None:
         raise UsageError(
-            "--set, --workers and --profile shape the embedded target; a target given by URL runs already."
+            "--set, --workers, --profile and --fault shape the embedded target; a target given by URL runs "
+            "already."
         )
     return TargetPlan(kind="url", url=flags.target)
 

@@ -58,7 +58,12 @@ def _make_target(plan: Plan, supervisor: Supervisor, folder: Path) -> Target:
     if plan.target.url is not None:
         return UrlTarget(plan.target.url, nodes=int(plan.data["nodes"]))
     deployment = EmbeddedDeployment(
-        supervisor, folder / "parts", plan.target.profile, plan.target.knobs, logs=folder / "logs"
+        supervisor,
+        folder / "parts",
+        plan.target.profile,
+        plan.target.knobs,
+        faults=plan.target.faults,
+        logs=folder / "logs",
     )
     for warning in deployment.warnings:
         say(warning)

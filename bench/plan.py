@@ -30,12 +30,13 @@ class Phases(_Part):
 
 
 class TargetPlan(_Part):
-    """What is loaded: `embedded` (with its profile and knobs) or a URL."""
+    """What is loaded: `embedded` (with its profile, knobs and planted faults) or a URL."""
 
     kind: Literal["embedded", "url"] = "embedded"
     url: str | None = None
     profile: Literal["healthy", "shipped"] = "healthy"
     knobs: dict[str, str] = Field(default_factory=dict, description="--set, by canonical knob name")
+    faults: dict[str, str] = Field(default_factory=dict, description="--fault, by name")
 
 
 class Plan(_Part):

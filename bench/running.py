@@ -44,13 +44,14 @@ def keep_up(
     workers: int | None,
     profile: str | None,
     settings: Sequence[str],
+    faults: Sequence[str],
     port: int | None,
     data_dir: Path | None,
     *,
     as_json: bool,
 ) -> ExitCode:
     """Start the embedded deployment, print where it is, and keep it until a signal comes or a part dies."""
-    plan = target_plan(RunFlags(workers=workers, profile=profile, set=settings))
+    plan = target_plan(RunFlags(workers=workers, profile=profile, set=settings, fault=faults))
     ended = threading.Event()
     with Supervisor() as supervisor, interruptible(ended.set):
         deployment = EmbeddedDeployment(
@@ -59,6 +60,7 @@ def keep_up(
             plan.profile,
             plan.knobs,
             port,
+            faults=plan.faults,
             keep=data_dir is not None,
         )
         try:

@@ -16,6 +16,10 @@ Workers = Annotated[int | None, typer.Option("--workers", help="KATO workers of 
 Profile = Annotated[
     str | None, typer.Option("--profile", help="healthy, or shipped: KATO's own defaults [default: healthy]")
 ]
+Fault = Annotated[
+    list[str],
+    typer.Option("--fault", metavar="FAULT=VALUE", help="plant a fault in the embedded API: cpu=15%"),
+]
 Target = Annotated[str, typer.Option("--target", help="embedded, or the URL of a running KATO")]
 Scenario = Annotated[str, typer.Option("--scenario", "-s", help="the workload")]
 Rate = Annotated[float | None, typer.Option("--rate", help="requests per second (open model)")]

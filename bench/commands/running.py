@@ -33,6 +33,7 @@ def run(
     workers: options.Workers = None,
     profile: options.Profile = None,
     set_: options.Set = [],  # noqa: B006
+    fault: options.Fault = [],  # noqa: B006
     connections: options.Connections = None,
     timeout: options.Timeout = 30.0,
     objective: options.Objective = [],  # noqa: B006
@@ -61,6 +62,7 @@ def run(
         workers=workers,
         profile=profile,
         set=set_,
+        fault=fault,
         data=data,
         session=session,
         tag=tag,
@@ -76,6 +78,7 @@ def up(
     workers: options.Workers = None,
     profile: options.Profile = None,
     set_: options.Set = [],  # noqa: B006
+    fault: options.Fault = [],  # noqa: B006
     port: Annotated[
         int | None, typer.Option("--port", help="port of the KATO API [default: a free one]")
     ] = None,
@@ -87,4 +90,4 @@ def up(
     """Start the embedded deployment, print its addresses, and keep it until Ctrl-C."""
     from bench.running import keep_up
 
-    raise typer.Exit(keep_up(workers, profile, set_, port, data_dir, as_json=json_))
+    raise typer.Exit(keep_up(workers, profile, set_, fault, port, data_dir, as_json=json_))

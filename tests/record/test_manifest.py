@@ -98,7 +98,13 @@ def test_the_plan_hash_is_of_the_load_and_nothing_else() -> None:
     ]
     for change in same:
         assert plan_hash(PLAN.model_copy(update=change)) == plan_hash(PLAN), change
-    for change in ({"connections": 20}, {"data": {"nodes": 2}}, {"target": TargetPlan(profile="shipped")}):
+    other = [
+        {"connections": 20},
+        {"data": {"nodes": 2}},
+        {"target": TargetPlan(profile="shipped")},
+        {"target": TargetPlan(faults={"cpu": "15%"})},
+    ]
+    for change in other:
         assert plan_hash(PLAN.model_copy(update=change)) != plan_hash(PLAN), change
 
 

@@ -30,9 +30,10 @@ class _PortLostError(Exception):
 class EmbeddedDeployment:
     """Redis, Qdrant's engine, ClickHouse's engine and a KATO API, each in its own process.
 
-    `chosen` maps canonical knob names to texts, as `bench.knobs.catalogue.parse` returns them. Data and logs
-    live below `folder`; `close` removes them unless `keep`. Logs written to a folder `logs` of the caller's
-    always stay. `patience`: seconds that the parts have in all to become ready."""
+    `chosen` maps canonical knob names to texts, as `bench.knobs.catalogue.parse` returns them; `faults` what
+    `bench.targets.embedded.faults.parse` does. Data and logs live below `folder`; `close` removes them unless
+    `keep`. Logs written to a folder `logs` of the caller's always stay. `patience`: seconds that the parts
+    have in all to become ready."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class EmbeddedDeployment:
         chosen: Mapping[str, str],
         kato_port: int | None = None,
         *,
+        faults: Mapping[str, str] | None = None,
         keep: bool = False,
         logs: Path | None = None,
         patience: float = 60.0,
@@ -51,6 +53,7 @@ class EmbeddedDeployment:
         self._profile = profile
         self._chosen = chosen
         self._kato_port = kato_port
+        self._faults = dict(faults or {})
         self._keep = keep
         self._patience = patience
         self._running: list[tuple[Part, Child]] = []
@@ -61,12 +64,16 @@ class EmbeddedDeployment:
 
     @property
     def warnings(self) -> list[str]:
-        """One sentence for each chosen knob that changes nothing here."""
+        """One sentence for each chosen knob that changes nothing here, and for each planted fault."""
         here = [find(name) for name in self._chosen if name in parts.NOT_IN_REFERENCE_API]
-        return warnings(self._chosen) + [
-            f"{knob.spelled} is set but has no effect here: the reference API has no such setting"
-            for knob in here
-        ]
+        return (
+            warnings(self._chosen)
+            + [
+                f"{knob.spelled} is set but has no effect here: the reference API has no such setting"
+                for knob in here
+            ]
+            + [f"the API is made worse on purpose: {name}={value}" for name, value in self._faults.items()]
+        )
 
     def start(self) -> TargetFacts:
         """Start every part, wait until all are ready, and say what runs.
@@ -148,7 +155,12 @@ class EmbeddedDeployment:
         qdrant = parts.vectors_part(for_qdrant, self._folder / "qdrant")
         clickhouse = parts.patterns_part(for_clickhouse, self._folder / "clickhouse")
         kato = parts.kato_part(
-            self._kato_port or for_kato, values, redis=redis_part, qdrant=qdrant, clickhouse=clickhouse
+            self._kato_port or for_kato,
+            values,
+            self._faults,
+            redis=redis_part,
+            qdrant=qdrant,
+            clickhouse=clickhouse,
         )
         return [redis_part, clickhouse, qdrant, kato]
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from bench.errors import UsageError
 from bench.knobs.catalogue import find
 from bench.knobs.knob import Value
-from bench.targets.embedded import redis
+from bench.targets.embedded import faults, redis
 from bench.targets.embedded.ports import HOST
 from bench.targets.embedded.probes import get, get_json
 
@@ -127,7 +127,15 @@ def patterns_part(port: int, folder: Path) -> Part:
     )
 
 
-def kato_part(port: int, values: Mapping[str, Value], *, redis: Part, qdrant: Part, clickhouse: Part) -> Part:
+def kato_part(
+    port: int,
+    values: Mapping[str, Value],
+    planted: Mapping[str, str],
+    *,
+    redis: Part,
+    qdrant: Part,
+    clickhouse: Part,
+) -> Part:
     """The API, wired to its stores; ready when every worker has finished its start-up."""
     workers = int(values["uvicorn.workers"])
 
@@ -152,6 +160,7 @@ def kato_part(port: int, values: Mapping[str, Value], *, redis: Part, qdrant: Pa
             "QDRANT_PORT": str(qdrant.port),
             "SERVICE_NAME": _SERVICE_NAME,
             **_chosen_variables(values),
+            **faults.variables(planted),
         },
         ready=ready,
         engine=lambda: ("kato-bench reference API", get_json(port, "/").get("version")),

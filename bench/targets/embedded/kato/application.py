@@ -13,6 +13,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from starlette.middleware.cors import CORSMiddleware
 
 from bench.targets.embedded.kato import parent
+from bench.targets.embedded.kato.faults import CpuFault
 from bench.targets.embedded.kato.metrics import SAMPLE_PERIOD, WorkerMetrics
 from bench.targets.embedded.kato.middleware import KatoMiddleware
 from bench.targets.embedded.kato.routes import health, monitoring, observations, predictions, sessions
@@ -58,6 +59,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(topic.router)
     app.add_middleware(KatoMiddleware)
     app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
+    if settings.fault_cpu:
+        app.add_middleware(CpuFault, share=settings.fault_cpu)
     return app
 
 

@@ -81,6 +81,8 @@ class Settings:
     hnsw_m: int | None
     hnsw_ef_construct: int | None
     """HNSW settings patched onto each new collection; None leaves those that KATO sends."""
+    fault_cpu: float
+    """Share of its own CPU that each request burns on top; 0 burns nothing."""
 
 
 def load(env: Mapping[str, str]) -> Settings:
@@ -129,6 +131,7 @@ def load(env: Mapping[str, str]) -> Settings:
         prediction_ttl=read.bound("KATO_BENCH_PREDICTION_TTL"),
         hnsw_m=read.optional_integer("KATO_BENCH_HNSW_M", 0),
         hnsw_ef_construct=read.optional_integer("KATO_BENCH_HNSW_EF_CONSTRUCT", 4),
+        fault_cpu=read.number("KATO_BENCH_FAULT_CPU", 0.0, 0.0, None),
     )
 
 
