@@ -12,7 +12,11 @@ from bench.record.advice import Patch
 
 def write(changes: Changes, deployment: Deployment) -> Patch | None:
     lines = list(_lines(changes))
-    return Patch(kind="set", title="Try it: kato-bench run", text="\n".join(lines) + "\n") if lines else None
+    return (
+        Patch(kind="set", title="To try it out, arguments of kato-bench run", text="\n".join(lines) + "\n")
+        if lines
+        else None
+    )
 
 
 def _lines(changes: Changes) -> Iterator[str]:

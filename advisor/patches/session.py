@@ -16,7 +16,7 @@ def write(changes: Changes, deployment: Deployment) -> Patch | None:
     if not config:
         return None
     # KATO discards the whole config, and answers 200, where one value of it is invalid.
-    title = "In the application: config of POST /sessions; session_config in the answer has to echo it"
+    title = "In the application, body of POST /sessions; session_config in the answer has to echo it"
     return Patch(kind="session", title=title, text=json.dumps({"config": config}, indent=2) + "\n")
 
 

@@ -121,9 +121,9 @@ def _sections(advice: Advice, patches: Path) -> Iterator[RenderableType]:
             yield indented(sentence)
     yield Text()
     if advice.files:
-        yield Text(f"All changes together, as patches: {patches}")
-        yield indented(", ".join(advice.files))
-    elif advice.findings:
+        yield Text(f"All changes together, as patches ({', '.join(advice.files)}):")
+        yield Text(str(patches))
+    elif advice.findings and not advice.settled:
         yield Text("None of it asks for a change.")
 
 

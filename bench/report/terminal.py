@@ -160,7 +160,7 @@ def _advice(summary: Summary) -> Iterator[RenderableType]:
         yield Text("What to change first:")
         for line in changes:
             yield indented(line)
-        yield indented(f"the numbers, the risks and the patches: kato-bench advise {summary.run}")
+        yield indented(f"kato-bench advise {summary.run} says why and how")
 
 
 def _table(

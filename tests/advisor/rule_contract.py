@@ -9,6 +9,7 @@ import math
 
 from advisor.evidence import Evidence
 from advisor.findings import PURPOSES, SEVERITIES, Change, Finding, Prediction
+from advisor.resolve import Means, refusal
 from advisor.rules.base import Rule
 from bench.knobs.catalogue import find
 
@@ -17,9 +18,9 @@ def keeps_contract(rule: Rule, positive: Evidence, negative: Evidence) -> Findin
     """The finding of `positive`, for further assertions. Raises AssertionError where the rule
 
     is silent on `positive` or speaks on `negative`; lacks what is to be known of it; is no pure function;
-    proposes an illegal value, one that is in force already, or one for a knob that does not act; leaves out
-    risk, verification or prediction; or is not silent on what it expects of its changes, each for itself and
-    all together."""
+    proposes an illegal value, one that is in force already, one beyond the machine's means, or one for a knob
+    that does not act; leaves out risk, verification or prediction; or is not silent on what it expects of its
+    changes, each for itself and all together."""
     _says_what_it_is(rule)
     assert rule(negative) is None, f"{rule.id} speaks on its negative fixture: {rule(negative)}"
     finding = _finds(rule, positive)
@@ -53,7 +54,7 @@ def _finds(rule: Rule, evidence: Evidence) -> Finding:
 
 
 def _says_what_is_wrong(rule: Rule, finding: Finding) -> None:
-    assert finding.id == rule.id
+    assert finding.id == rule.id, f"{rule.id} finds {finding.id}"
     assert finding.severity in SEVERITIES
     assert finding.title.strip()
     assert finding.sentence.rstrip().endswith("."), f"{rule.id}: {finding.sentence!r} is no sentence"
@@ -73,6 +74,8 @@ def _is_a_legal_step(rule: Rule, change: Change, evidence: Evidence) -> None:
     if change.knob in evidence.knobs:
         assert change.old == evidence.knobs[change.knob], f"{where}: the value in force is another"
     assert change.purpose in PURPOSES
+    means = Means(cores=evidence.cores, redis_limit_bytes=evidence.redis.container_limit_bytes)
+    assert refusal(change, means) is None, f"{where}: {refusal(change, means)}"
 
 
 def _says_what_follows(rule: Rule, change: Change) -> None:

@@ -18,7 +18,7 @@ def write(changes: Changes, deployment: Deployment) -> Patch | None:
         for knob, value in knobs
         if knob.home == "redis config" and knob.effect == "live"
     ]
-    title = "Now, with redis-cli: acts at once, and until the next restart"
+    title = "At once and until the next restart, in redis-cli"
     if length := changes.get(_STREAM_LENGTH):
         commands.append(f"XTRIM {_STREAM} MAXLEN ~ {length}")
         title += "; KATO never trims, so repeat XTRIM, also for each stm:events:* key"

@@ -6,12 +6,13 @@ the options of persistence with its file names, and without these Redis would st
 from __future__ import annotations
 
 from advisor.patches.base import Changes, Deployment, Form, in_one_file, living_in
-from advisor.patches.redis_live import quoted
+from advisor.patches.redis_commands import quoted
 from bench.record.advice import Patch
 
 _EMPTY_START = (
-    "# First send the CONFIG SET lines to the running server, and wait until INFO persistence says\n"
-    "# aof_rewrite_in_progress:0. Started with appendonly and without such a file, Redis is empty.\n"
+    "# First send CONFIG SET to the running server, and wait until its\n"
+    "# INFO persistence says aof_rewrite_in_progress:0. Restarted with\n"
+    "# appendonly, but without such a file, Redis comes up empty.\n"
 )
 
 
@@ -22,7 +23,7 @@ def write(changes: Changes, deployment: Deployment) -> Patch | None:
     lines = "".join(f"{name} {quoted(value)}\n" for name, value in directives.items())
     return Patch(
         kind="redis.conf",
-        title="For good: in config/redis.conf, in place of the lines of the same name",
+        title="For good, in config/redis.conf in place of the lines of the same name",
         text=(_EMPTY_START if directives.get("appendonly") == "yes" else "") + lines,
     )
 

@@ -1,0 +1,159 @@
+"""From run folders to one piece of advice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from runs import make_run, rows
+
+from advisor.conclude import conclude
+from advisor.evidence import Evidence
+from advisor.findings import Change, Finding, Prediction
+from advisor.rules.base import Rule
+from bench.record import advice
+from bench.record.manifest import Reason, Soundness
+from bench.record.reader import RunRecord
+from bench.record.schema import schemas
+
+LIMIT = "uvicorn.limit_concurrency"
+LIVE = {LIMIT: 20}
+REQUESTS = [rows("observe", 20)]
+UNSOUND = Soundness(level="unsound", reasons=[Reason(code="lag", sentence="the generator was late")])
+
+
+def rule(name: str, judge: Callable[[Evidence], Finding | None]) -> Rule:
+    return Rule(name, "tests", lambda _: True, f"source of {name}", judge)
+
+
+def wants(new: int, *, knob: str = LIMIT, name: str = "test.limit", purpose: Any = "objective") -> Rule:
+    def judge(evidence: Evidence) -> Finding | None:
+        old = evidence.knobs.get(knob)
+        prediction = Prediction("ceiling", "1/s", "at_least", "the utilisation law", low=30.0, now=15.0)
+        change = Change(knob, old, new, purpose, "Memory.", "run it again", (prediction,))
+        return Finding(name, "warning", "Too low", f"It is {old}.", {"old": old}, (change,))
+
+    return rule(name, judge)
+
+
+def by_policy(evidence: Evidence) -> Finding | None:
+    """Critical or not, by what the run's knobs say."""
+    policy = evidence.knobs.get("redis.maxmemory-policy")
+    if policy is None:
+        return None
+    return Finding(
+        "test.policy", "critical" if policy == "allkeys-lru" else "info", "Policy", f"{policy}.", {}
+    )
+
+
+def found(advised: advice.Advice) -> dict[str, advice.Finding]:
+    return {one.id: one for one in advised.findings}
+
+
+def test_what_is_found_is_told_with_source_and_patches_and_fits_the_schema(tmp_path: Path) -> None:
+    record = make_run(tmp_path / "run-a", REQUESTS, live_knobs=LIVE)
+
+    advised = conclude([record], [wants(40)])
+    advice.write(record.folder, advised)
+
+    finding = found(advised)["test.limit"]
+    assert (finding.source, finding.runs) == ("source of test.limit", ["run-a"])
+    (recommended,) = finding.recommendations
+    assert (recommended.knob, recommended.old, recommended.new) == (LIMIT, 20, 40)
+    assert recommended.applies == "restart"
+    assert {patch.kind for patch in recommended.patches} == {"set", "environment", "compose"}
+    assert advice.read(record.folder) == advised
+    written = json.loads((record.folder / "derived" / "advice.json").read_text())
+    jsonschema.validate(written, json.loads(schemas()["advice.schema.json"]))
+    patches = {path.name: path.read_text() for path in (record.folder / "derived/patches").iterdir()}
+    assert patches == advised.files
+    assert patches["set.txt"] == "--set uvicorn.limit_concurrency=40\n"
+
+
+def test_writing_again_leaves_no_patch_of_before(tmp_path: Path) -> None:
+    record = make_run(tmp_path / "run-a", REQUESTS)
+    advice.write(record.folder, conclude([record], [wants(40)]))
+    advice.write(record.folder, conclude([record], []))
+    assert list((record.folder / "derived/patches").iterdir()) == []
+    assert record.verify() == []
+
+
+def test_the_rules_that_there_are_work_on_a_record(tmp_path: Path) -> None:
+    knobs = {"redis.maxmemory": 8 << 30, "redis.maxmemory-policy": "allkeys-lru"}
+    record = make_run(tmp_path / "run-a", REQUESTS, live_knobs=knobs)
+    advised = conclude([record])
+    finding = found(advised)["redis.may-evict-patterns"]
+    assert advised.findings[0].severity == "critical"
+    assert finding.source
+    assert "CONFIG SET maxmemory-policy noeviction\n" in advised.files["redis.txt"]
+
+
+def test_one_finding_of_several_runs_is_one_and_the_gravest_speaks(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path / f"run-{name}", REQUESTS, live_knobs={"redis.maxmemory-policy": policy})
+        for name, policy in (("a", "noeviction"), ("b", "allkeys-lru"), ("c", "volatile-lru"))
+    ]
+    advised = conclude(runs, [rule("test.policy", by_policy)])
+    finding = found(advised)["test.policy"]
+    assert (finding.severity, finding.message) == ("critical", "allkeys-lru.")
+    assert finding.runs == advised.runs == ["run-a", "run-b", "run-c"]
+    assert advised.findings[0] == finding
+
+
+def test_opposite_wishes_are_settled_and_said(tmp_path: Path) -> None:
+    record = make_run(tmp_path / "run-a", REQUESTS)
+    advised = conclude([record], [wants(40), wants(30, name="test.other", purpose="correctness")])
+    assert {id_: len(one.recommendations) for id_, one in found(advised).items() if id_[:4] == "test"} == {
+        "test.limit": 0,
+        "test.other": 1,
+    }
+    (sentence,) = advised.settled
+    assert sentence == (
+        f"{LIMIT} 40 (test.limit) was given up for 30 (test.other): correctness comes before objective."
+    )
+    assert advised.files["set.txt"] == f"--set {LIMIT}=30\n"
+
+
+def test_no_more_workers_than_the_machine_has_cores_for(tmp_path: Path) -> None:
+    cores = [[float(t), "host", f"cpu{n}", "cpu_busy_share", 0.5] for t in range(36) for n in range(2)]
+    record = make_run(tmp_path / "run-a", REQUESTS, cores)
+    advised = conclude([record], [wants(99, knob="uvicorn.workers")])
+    assert found(advised)["test.limit"].recommendations == []
+    assert "uvicorn.workers 99 (test.limit) was refused: there " in advised.settled[0]
+
+
+def test_a_machine_that_nobody_sees_refuses_nothing(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from manifests import TARGET
+
+    elsewhere = replace(TARGET, kind="url", parts=tuple(replace(part, pid=None) for part in TARGET.parts))
+    record = make_run(tmp_path / "run-a", REQUESTS, target=elsewhere)
+    assert (
+        len(found(conclude([record], [wants(99, knob="uvicorn.workers")]))["test.limit"].recommendations) == 1
+    )
+
+
+@pytest.mark.parametrize("manifest", [{"soundness": UNSOUND}, {"phases": []}], ids=["unsound", "unmeasured"])
+def test_a_run_that_measured_nothing_says_nothing(tmp_path: Path, manifest: dict[str, Any]) -> None:
+    requests = REQUESTS if "soundness" in manifest else []
+    record = make_run(tmp_path / "run-a", requests, **manifest)
+    assert conclude([record], [wants(40)]).findings == []
+
+
+def test_patches_name_the_collections_that_stay(tmp_path: Path) -> None:
+    names = ("vectors_shop_kato", "vectors_bench_ab_0_kato")
+    samples = [[float(t), "qdrant", name, "points", 10.0] for t in range(36) for name in names]
+    record: RunRecord = make_run(tmp_path / "run-a", REQUESTS, samples)
+
+    def judge(_: Evidence) -> Finding:
+        change = Change("qdrant.hnsw.m", 4, 16, "objective", "Slow.", "run it")
+        return Finding("test.graph", "advice", "Thin", "Thin.", {}, (change,))
+
+    advised = conclude([record], [rule("test.graph", judge)])
+    assert json.loads(advised.files["qdrant-vectors_shop_kato.json"]) == {"hnsw_config": {"m": 16}}
+    assert not any("bench" in name for name in advised.files)
