@@ -30,10 +30,14 @@ class Phases(_Part):
 
 
 class TargetPlan(_Part):
-    """What is loaded: `embedded` (with its profile, knobs and planted faults) or a URL."""
+    """What is loaded: `embedded` (with its profile, knobs and planted faults) or a URL, perhaps with the
+    addresses of its stores."""
 
     kind: Literal["embedded", "url"] = "embedded"
     url: str | None = None
+    stores: dict[str, str] = Field(
+        default_factory=dict, description="addresses of a URL target's stores: redis, qdrant, clickhouse"
+    )
     profile: Literal["healthy", "shipped"] = "healthy"
     knobs: dict[str, str] = Field(default_factory=dict, description="--set, by canonical knob name")
     faults: dict[str, str] = Field(default_factory=dict, description="--fault, by name")
