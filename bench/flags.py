@@ -31,6 +31,8 @@ class RunFlags:
     """The flags as they were typed; None = not given."""
 
     target: str = "embedded"
+    #: Addresses by `redis`, `qdrant`, `clickhouse`.
+    stores: Mapping[str, str | None] = field(default_factory=dict)
     rate: float | None = None
     users: int | None = None
     arrivals: str | None = None
@@ -64,6 +66,8 @@ def make_plan(scenario: Scenario, flags: RunFlags) -> Plan:
     for text in flags.objective:
         objectives.parse(text)
     target = target_plan(flags)
+    if target.kind == "url":
+        _require_stores(scenario, target)
     data = option_values(scenario.about, pairs("--data", flags.data))
     session = {key: _session_value(value) for key, value in pairs("--session", flags.session).items()}
     predicts = session.get("process_predictions", False)
@@ -92,13 +96,28 @@ def make_plan(scenario: Scenario, flags: RunFlags) -> Plan:
     )
 
 
+def _require_stores(scenario: Scenario, target: TargetPlan) -> None:
+    for store in scenario.about.get("stores", ()):
+        if store not in target.stores:
+            raise UsageError(
+                f"The scenario {scenario.name} reaches for KATO's {store.capitalize()} itself: say where "
+                f"it is with --{store}-url URL."
+            )
+
+
 def target_plan(flags: RunFlags) -> TargetPlan:
     assignments = list(flags.set)
+    given = {name: url for name, url in flags.stores.items() if url is not None}
     if flags.workers is not None:
         assignments.append(f"uvicorn.workers={flags.workers}")
     if flags.profile not in (None, "healthy", "shipped"):
         raise UsageError(f"--profile {flags.profile}: there are healthy and shipped.")
     if flags.target == "embedded":
+        if given:
+            raise UsageError(
+                f"--{next(iter(given))}-url tells where a store of a running KATO is, so it goes with "
+                "--target URL."
+            )
         profile: Profile = "shipped" if flags.profile == "shipped" else "healthy"
         return TargetPlan(
             kind="embedded",
@@ -111,7 +130,7 @@ def target_plan(flags: RunFlags) -> TargetPlan:
             "--set, --workers, --profile and --fault shape the embedded target; a target given by URL runs "
             "already."
         )
-    return TargetPlan(kind="url", url=flags.target)
+    return TargetPlan(kind="url", url=flags.target, stores=given)
 
 
 def parse_knobs(assignments: Sequence[str]) -> dict[str, str]:

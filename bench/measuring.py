@@ -56,7 +56,7 @@ def measure(plan: Plan, *, base: Path | None = None) -> RunRecord:
 
 def _make_target(plan: Plan, supervisor: Supervisor, folder: Path) -> Target:
     if plan.target.url is not None:
-        return UrlTarget(plan.target.url, nodes=int(plan.data["nodes"]))
+        return UrlTarget(plan.target.url, nodes=int(plan.data["nodes"]), stores=plan.target.stores)
     deployment = EmbeddedDeployment(
         supervisor,
         folder / "parts",

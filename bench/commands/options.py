@@ -20,6 +20,16 @@ Fault = Annotated[
     list[str],
     typer.Option("--fault", metavar="FAULT=VALUE", help="plant a fault in the embedded API: cpu=15%"),
 ]
+RedisUrl = Annotated[
+    str | None, typer.Option("--redis-url", metavar="URL", help="Redis of the KATO given by --target URL")
+]
+QdrantUrl = Annotated[
+    str | None, typer.Option("--qdrant-url", metavar="URL", help="Qdrant of the KATO given by --target URL")
+]
+ClickHouseUrl = Annotated[
+    str | None,
+    typer.Option("--clickhouse-url", metavar="URL", help="ClickHouse of the KATO given by --target URL"),
+]
 Target = Annotated[str, typer.Option("--target", help="embedded, or the URL of a running KATO")]
 Scenario = Annotated[str, typer.Option("--scenario", "-s", help="the workload")]
 Rate = Annotated[float | None, typer.Option("--rate", help="requests per second (open model)")]

@@ -16,6 +16,9 @@ app = typer.Typer()
 def run(
     scenario: options.Scenario = "chat",
     target: options.Target = "embedded",
+    redis_url: options.RedisUrl = None,
+    qdrant_url: options.QdrantUrl = None,
+    clickhouse_url: options.ClickHouseUrl = None,
     rate: options.Rate = None,
     users: Annotated[
         int | None, typer.Option("--users", help="users instead of a rate (closed model)")
@@ -50,6 +53,7 @@ def run(
 
     flags = RunFlags(
         target=target,
+        stores={"redis": redis_url, "qdrant": qdrant_url, "clickhouse": clickhouse_url},
         rate=rate,
         users=users,
         arrivals=arrivals,

@@ -160,11 +160,11 @@ def plan_hash(plan: Plan) -> str:
     """SHA-256 over the parts of a plan that shape the load.
 
     Left out: tags, objectives, `keep_data` and the seed, which do not change what is measured; the target's
-    address and the corpus' path, which name the same thing differently on two machines."""
+    addresses and the corpus' path, which name the same thing differently on two machines."""
     shape = plan.model_dump(
         mode="json",
         exclude={"tags": True, "objectives": True, "keep_data": True, "seed": True, "corpus": True}
-        | {"target": {"url"}},
+        | {"target": {"url", "stores"}},
     )
     return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
 

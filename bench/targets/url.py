@@ -1,53 +1,62 @@
-"""A KATO deployment that already runs, known by the URL of its API alone."""
+"""A KATO deployment that already runs, known by the URL of its API and, if they are told, its stores."""
 
 from __future__ import annotations
 
-import http.client
-import ipaddress
-import json
-import socket
-import ssl
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
-from bench.errors import BenchError, UnreachableError, UsageError
+from bench.errors import UnreachableError, UsageError
+from bench.targets.addresses import (
+    FAILURES,
+    Address,
+    get,
+    json_object,
+    parse,
+    require_loopback,
+    unreachable,
+)
 from bench.targets.base import PartFacts, TargetFacts
-
-_STORES = ("redis", "qdrant", "clickhouse")
+from bench.targets.stores import STORES, addresses_of, check_store
 
 
 class UrlTarget:
-    """Checks that KATO answers at `url`. It starts nothing and so ends nothing.
+    """Checks that KATO answers at `url`, and its stores where `stores` says they are (URLs by `redis`,
+    `qdrant`, `clickhouse`). It starts nothing and so ends nothing.
 
     `nodes`: how many nodes the run will add; refused where a KATO worker would evict others for them, and
-    delete their vectors. `timeout`: seconds for the whole check, name resolution included."""
+    delete their vectors. `timeout`: seconds for each system, name resolution included."""
 
-    def __init__(self, url: str, timeout: float = 5.0, nodes: int = 0) -> None:
+    def __init__(
+        self, url: str, timeout: float = 5.0, nodes: int = 0, stores: Mapping[str, str] | None = None
+    ) -> None:
         self._url = url
         self._nodes = nodes
+        self._stores = dict(stores or {})
         self._timeout = timeout
 
     def start(self) -> TargetFacts:
         """What KATO says of itself. Raises UnreachableError where nothing answers in time, UsageError where
-        the URL is malformed, not on loopback, or answered by something else than KATO."""
-        address = _parse(self._url)
-        check = _Check(address, self._timeout, self._nodes)
-        # A thread, because neither name resolution nor a server that drips its answer ends in time otherwise.
-        thread = threading.Thread(target=check.run, name="target check", daemon=True)
-        thread.start()
-        thread.join(self._timeout)
-        if check.failure is not None:
-            raise check.failure
-        if thread.is_alive():
-            raise UnreachableError(f"{self._url} did not answer within {self._timeout:g} s.")
-        kato = PartFacts("kato", version=check.version, address=address.base)
+        a URL is malformed, not on loopback, or answered by something else than it should be."""
+        address = parse(
+            "The target",
+            self._url,
+            ("http", "https"),
+            "neither 'embedded' nor a URL such as http://localhost:8000",
+        )
+        checks: dict[str, _Check] = {"kato": _KatoCheck(address, self._timeout, self._nodes)}
+        for store, where in addresses_of(self._stores).items():
+            checks[store] = _StoreCheck(store, where, self._timeout)
+        for check in checks.values():
+            check.start()
+        found = {name: check.outcome() for name, check in checks.items()}
+        kato = found["kato"]
+        unknown = {store: PartFacts(store, note="its address is not given") for store in STORES}
         return TargetFacts(
             kind="url",
             base_url=address.base,
-            kato_version=check.version,
-            parts=(kato, *(PartFacts(store, note="its address is not given") for store in _STORES)),
+            kato_version=kato.version,
+            parts=(kato, *(found.get(store, unknown[store]) for store in STORES)),
         )
 
     def check(self) -> None:
@@ -57,63 +66,63 @@ class UrlTarget:
         """Nothing was started that could be ended."""
 
 
-@dataclass(frozen=True)
-class _Address:
-    secure: bool
-    host: str
-    port: int
-    path: str
-
-    @property
-    def base(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.secure else 'http'}://{host}:{self.port}{self.path}"
-
-
-def _parse(url: str) -> _Address:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise UsageError(f"The target {url!r} is not a URL ({error}).") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"The target {url!r} is neither 'embedded' nor a URL such as http://localhost:8000.")
-    if parts.query or parts.fragment or parts.username is not None:
-        raise UsageError(f"The target {_without_password(parts)!r} may hold a host, a port and a path only.")
-    secure = parts.scheme == "https"
-    return _Address(
-        secure, parts.hostname, (443 if secure else 80) if port is None else port, parts.path.rstrip("/")
-    )
-
-
-def _without_password(parts: SplitResult) -> str:
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
 class _Check:
-    """The questions to the target; the outcome is in `version` or `failure`."""
+    """Questions to one system, asked by a thread: neither name resolution nor a server that drips its answer
+    ends in time otherwise."""
 
-    def __init__(self, address: _Address, timeout: float, nodes: int) -> None:
+    def __init__(self, address: Address, timeout: float) -> None:
         self._address = address
         self._timeout = timeout
-        self._nodes = nodes
-        self.version: str | None = None
-        self.failure: Exception | None = None
+        self._found: PartFacts | None = None
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="target check", daemon=True)
 
-    def run(self) -> None:
-        base = self._address.base
+    def start(self) -> None:
+        self._thread.start()
+
+    def outcome(self) -> PartFacts:
+        """What answered. Raises UnreachableError and UsageError."""
+        self._thread.join(self._timeout)
+        if self._failure is not None:
+            raise self._failure
+        if self._found is None:
+            raise UnreachableError(f"{self._address.base} did not answer within {self._timeout:g} s.")
+        return self._found
+
+    def _run(self) -> None:
         try:
-            self._require_loopback()
-            if "status" not in self._get("/health"):
-                raise UsageError(f"{base} is not KATO: its /health tells no status.")
-            self.version = self._version()
-            self._require_room_for_nodes()
-        except BenchError as error:
-            self.failure = error
-        except (OSError, UnicodeError, http.client.HTTPException) as error:
-            self.failure = UnreachableError(f"{base} cannot be reached: {_reason(error)}.")
+            self._found = self._ask()
         except Exception as error:
-            self.failure = error
+            self._failure = error
+
+    def _ask(self) -> PartFacts:
+        raise NotImplementedError
+
+
+class _StoreCheck(_Check):
+    def __init__(self, store: str, address: Address, timeout: float) -> None:
+        super().__init__(address, timeout)
+        self._store = store
+
+    def _ask(self) -> PartFacts:
+        return check_store(self._store, self._address, self._timeout)
+
+
+class _KatoCheck(_Check):
+    def __init__(self, address: Address, timeout: float, nodes: int) -> None:
+        super().__init__(address, timeout)
+        self._nodes = nodes
+
+    def _ask(self) -> PartFacts:
+        try:
+            require_loopback(self._address)
+            if "status" not in self._get("/health"):
+                raise UsageError(f"{self._address.base} is not KATO: its /health tells no status.")
+            version = self._version()
+            self._require_room_for_nodes()
+        except FAILURES as error:
+            raise unreachable(self._address, error) from error
+        return PartFacts("kato", version=version, address=self._address.base)
 
     def _version(self) -> str | None:
         """What KATO says at GET /; None where a proxy keeps that to itself."""
@@ -139,47 +148,15 @@ class _Check:
                 "--data nodes=N."
             )
 
-    def _require_loopback(self) -> None:
-        found = socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_STREAM)
-        if not all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found):
-            raise UsageError(
-                f"{self._address.host} is another machine, and loading other hosts than loopback is not "
-                "offered yet: forward its port to this machine, or name localhost."
-            )
-
     def _get(self, path: str) -> dict[str, Any]:
-        address = self._address
-        kind = http.client.HTTPSConnection if address.secure else http.client.HTTPConnection
-        connection = kind(address.host, address.port, timeout=self._timeout)
-        try:
-            connection.request("GET", address.path + path, headers={"Accept": "application/json"})
-            response = connection.getresponse()
-            body = response.read()
-        finally:
-            connection.close()
-        if response.status == 503:
+        base = self._address.base
+        status, body = get(self._address, path, self._timeout)
+        if status == 503:
             raise UnreachableError(
-                f"{address.base} answers 503 to GET {path}: as many connections are open as it allows."
+                f"{base} answers 503 to GET {path}: as many connections are open as it allows."
             )
-        try:
-            answer = json.loads(body)
-        except ValueError:
-            answer = None
-        if response.status != 200 or not isinstance(answer, dict):
-            what = "something else than a JSON object" if response.status == 200 else str(response.status)
-            raise UsageError(f"{address.base} is not KATO: it answers GET {path} with {what}.")
+        answer = json_object(body)
+        if status != 200 or answer is None:
+            what = "something else than a JSON object" if status == 200 else str(status)
+            raise UsageError(f"{base} is not KATO: it answers GET {path} with {what}.")
         return answer
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, (socket.gaierror, UnicodeError)):
-        return "its name is not known"
-    if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there"
-    if isinstance(error, TimeoutError):
-        return "it does not answer"
-    if isinstance(error, ssl.SSLError):
-        return f"its TLS is not accepted ({error.reason or error})"
-    if isinstance(error, http.client.HTTPException):
-        return "it does not speak HTTP"
-    return str(getattr(error, "strerror", None) or error)

@@ -95,6 +95,7 @@ def test_the_plan_hash_is_of_the_load_and_nothing_else() -> None:
         {"keep_data": True},
         {"corpus": "/elsewhere/text"},
         {"target": TargetPlan(url="http://elsewhere")},
+        {"target": TargetPlan(stores={"qdrant": "http://elsewhere:6333"})},
     ]
     for change in same:
         assert plan_hash(PLAN.model_copy(update=change)) == plan_hash(PLAN), change
