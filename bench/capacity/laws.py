@@ -1,0 +1,185 @@
+"""From the runs of `capacity growth` to its result: cost laws, breaks, bytes per pattern and session."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from bench.capacity.growth import GrowthOutcome, SizeOutcome
+from bench.capacity.results import Break, Interval, LawFit, Series, Slope
+from bench.gate.objectives import Objective
+from bench.stats import growth
+from bench.stats.growth import FEWEST_SIZES, Growth, Law
+from bench.stats.quantiles import Estimate
+
+#: Beyond this many times the largest size no number is given.
+REACH = 2.0
+#: Half-width of a 95 % interval, in standard errors.
+_HALF = 1.96
+
+#: Gauge -> (metric of its slope, per pattern; where it is read).
+PATTERN_GAUGES = {
+    "redis": ("Redis memory", "used_memory once the patterns were learned"),
+    "clickhouse_disk": ("ClickHouse disk", "bytes on disk of active parts"),
+    "clickhouse_rss": ("ClickHouse RSS", "resident memory of its processes"),
+    "kato_rss": ("KATO RSS", "resident memory of all its processes"),
+}
+SESSION_METRIC = "Redis memory of sessions"
+
+
+def series(outcome: GrowthOutcome) -> list[Series]:
+    """Every statistic that was measured at enough sizes, with its law."""
+    names = dict.fromkeys(name for run in outcome.sizes for name in run.statistics)
+    return [_series(name, outcome.sizes) for name in names]
+
+
+def breaks(outcome: GrowthOutcome, bounds: Sequence[Objective]) -> list[Break]:
+    return [_break(bound, outcome.sizes) for bound in bounds]
+
+
+def memory(outcome: GrowthOutcome, nodes: int) -> list[Slope]:
+    """Bytes per learned pattern (of all nodes together), and per session."""
+    found = []
+    for gauge, (metric, source) in PATTERN_GAUGES.items():
+        points = [
+            (float(nodes * run.patterns), value)
+            for run in outcome.sizes
+            if (value := (run.learned if gauge == "redis" else run.final).get(gauge)) is not None
+        ]
+        found += _slope(metric, "pattern", source, points)
+    points = [(float(run.sessions), run.final["redis"]) for run in outcome.sessions if "redis" in run.final]
+    return found + _slope(SESSION_METRIC, "session", "used_memory at the end of equal loads", points)
+
+
+def fitted(name: str, runs: Sequence[SizeOutcome]) -> Growth | None:
+    """The law through the sizes that carry the statistic; None for too few of them."""
+    known = [
+        (run.patterns, estimate.value, _error(estimate))
+        for run in runs
+        if (estimate := run.statistics.get(name)) is not None
+        if estimate.value is not None and 0 < estimate.value < math.inf
+    ]
+    if len({size for size, _, _ in known}) < FEWEST_SIZES:
+        return None
+    sizes, values, errors = zip(*known, strict=True)
+    return growth.fit(sizes, values, errors)
+
+
+def subject(bound: Objective) -> str:
+    """The name under which a bound's statistic is kept."""
+    return f"response {bound.subject}"
+
+
+def _series(name: str, runs: Sequence[SizeOutcome]) -> Series:
+    law = fitted(name, runs)
+    return Series(
+        metric=name,
+        unit="s",
+        values=[_interval(run.statistics.get(name)) for run in runs],
+        law=None if law is None else _told(law),
+    )
+
+
+def _told(found: Growth) -> LawFit:
+    law = found.law
+    return LawFit(name=law.name, a=law.a, b=law.b, c=law.c, error=found.error, sentence=_words(law))
+
+
+def _words(law: Law) -> str:
+    """In milliseconds, for n patterns per node."""
+    start, step = f"{1000 * law.a:.3g} ms", f"{1000 * law.b:.3g} ms"
+    match law.name:
+        case "constant":
+            return f"constant, {start}"
+        case "linear":
+            return f"linear, {start} + {step} × n"
+        case "power":
+            return f"power, {step} × n^{law.c:.2f}"
+        case "affine power":
+            return f"affine power, {start} + {step} × n^{law.c:.2f}"
+
+
+def _break(bound: Objective, runs: Sequence[SizeOutcome]) -> Break:
+    """Where the law reaches the bound, as far as the sizes measured allow to say."""
+    name = subject(bound)
+    unknown = Interval()
+    values = {
+        run.patterns: estimate.value
+        for run in runs
+        if (estimate := run.statistics.get(name)) is not None and estimate.value is not None
+    }
+    law = fitted(name, runs)
+    if law is None:
+        return Break(
+            objective=bound.text,
+            sizes=unknown,
+            sentence=f"Where {bound.text} breaks is unknown: {bound.subject} could be told at {len(values)} "
+            f"sizes, and a law takes {FEWEST_SIZES}.",
+        )
+    smallest, largest = min(values), max(values)
+    if values[smallest] >= bound.bound:
+        return Break(
+            objective=bound.text,
+            sizes=Interval(high=float(smallest)),
+            sentence=f"{bound.text} is missed at {smallest} patterns per node already, the smallest size.",
+        )
+    at, reach = law.reaches(bound.bound), REACH * largest
+    if at.value is None or at.value > reach:
+        held = max(size for size, value in values.items() if value < bound.bound)
+        return Break(
+            objective=bound.text,
+            sizes=unknown,
+            at_least=float(held),
+            sentence=f"{bound.text} holds at {held} patterns per node, the most tested (>= {held}); where it "
+            f"breaks lies beyond {reach:.0f}, about which these sizes say nothing.",
+        )
+    low = at.low if at.low is not None else 0.0
+    high = at.high if at.high is not None and at.high <= reach else None
+    return Break(
+        objective=bound.text,
+        sizes=Interval(value=at.value, low=low, high=high),
+        sentence=f"{bound.text} breaks at about {_size(at.value)} patterns per node ({_size(low)} to "
+        f"{_size(high) if high is not None else 'an end that these sizes do not carry'}).",
+    )
+
+
+def _size(size: float) -> str:
+    """Three digits: more would be chance."""
+    digits = max(0, math.floor(math.log10(size)) - 2) if size >= 1 else 0
+    return str(int(round(size, -digits)))
+
+
+def _slope(metric: str, per: str, source: str, points: Iterable[tuple[float, float]]) -> list[Slope]:
+    pairs = list(points)
+    if len({x for x, _ in pairs}) < 2:
+        return []
+    base, slope = growth.straight_line([x for x, _ in pairs], [y for _, y in pairs])
+    return [
+        Slope.model_validate(
+            {
+                "metric": metric,
+                "per": per,
+                "source": source,
+                "base": base,
+                "bytes": _interval(slope),
+                "points": pairs,
+            }
+        )
+    ]
+
+
+def _interval(estimate: Estimate | None) -> Interval:
+    if estimate is None:
+        return Interval()
+    value, low, high = (
+        None if number is None or math.isinf(number) else number
+        for number in (estimate.value, estimate.low, estimate.high)
+    )
+    return Interval(value=value, low=low, high=high)
+
+
+def _error(estimate: Estimate) -> float:
+    """Standard error as a share of the value; 0 where no interval says it."""
+    if not estimate.value or estimate.low is None or estimate.high is None or math.isinf(estimate.high):
+        return 0.0
+    return (estimate.high - estimate.low) / (2 * _HALF * estimate.value)

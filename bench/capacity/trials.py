@@ -1,0 +1,79 @@
+"""One trial of a capacity search, as plain numbers: what the search may look at, whoever measured it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.capacity.goals import Goal
+
+Level = Literal["sound", "qualified", "unsound"]
+
+#: Conditions under which a *passed* trial proves little: the system was not yet what it is going to be.
+TRANSIENT = frozenset({"not_steady", "qdrant_optimising"})
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Requests due in the measure phase that a goal asks about, and how many of them missed it."""
+
+    requests: int
+    missed: int
+
+    @property
+    def share(self) -> float:
+        return self.missed / self.requests if self.requests else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What the advisor says binds: a sentence, the resource (None if unknown), how sure it is, cores in use
+    of those usable, and the requests per second at which it would be full (utilisation law)."""
+
+    sentence: str
+    resource: str | None = None
+    verdict: str | None = None
+    utilisation: float | None = None
+    ceiling: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOutcome:
+    """`rate` and `seconds`: as asked for. `tallies`: one for each goal, in their order. `answered`:
+    successful answers per second, in the measure phase. `times`: for each goal with a time, the statistic that it
+    bounds, in seconds; None where the sample does not carry it. `conditions`: codes of the gate's reasons."""
+
+    rate: float
+    seconds: float
+    tallies: tuple[Tally, ...]
+    answered: float
+    level: Level = "sound"
+    conditions: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    times: tuple[float | None, ...] = ()
+    binding: Binding | None = None
+    run: str | None = None
+    interrupted: bool = False
+
+
+#: (requests per second, seconds measured) -> what came of it, on a deployment that is fresh each time.
+MeasureTrial = Callable[[float, float], TrialOutcome]
+
+
+def severities(outcome: TrialOutcome, goals: Sequence[Goal]) -> tuple[float, ...]:
+    """How far each goal's budget was exhausted; above 1 it was missed."""
+    return tuple(
+        goal.severity(tally.missed, tally.requests)
+        for goal, tally in zip(goals, outcome.tallies, strict=True)
+    )
+
+
+def met(outcome: TrialOutcome, goals: Sequence[Goal]) -> bool:
+    return max(severities(outcome, goals)) <= 1
+
+
+def worst(outcome: TrialOutcome, goals: Sequence[Goal]) -> int:
+    """Index of the goal whose budget is exhausted the most: the one that binds."""
+    levels = severities(outcome, goals)
+    return levels.index(max(levels))
