@@ -21,6 +21,7 @@ from bench.record import manifest as manifests
 from bench.record.fingerprint import collect_fingerprint
 from bench.record.manifest import Corpus, LoadEnds, Manifest, Phase
 from bench.record.reader import RunRecord
+from bench.record.vocabulary import KNOBS
 from bench.record.writer import this_process
 from bench.supervision.supervisor import Supervisor, tail
 from bench.targets.base import Target, TargetFacts
@@ -130,6 +131,9 @@ class Runner:
         return {
             "plan": self._plan.model_dump(mode="json"),
             "base_url": facts.base_url,
+            "stores": {
+                part.name: part.address for part in facts.parts if part.address and part.name != "kato"
+            },
             "origin": self._origin,
             "run": self._run_letters(),
             "process": 0,
@@ -167,11 +171,15 @@ class Runner:
         manifest = self._manifest
         manifest.load = LoadEnds(ends=final["ends"], missing_end=final["missing_end"])
         record = RunRecord(self._folder)
+        events = record.events()
         manifest.phases = [
             Phase(name=event["name"], start=event["start"], end=event["end"])
-            for event in record.events()
+            for event in events
             if event["kind"] == "phase"
         ]
+        for event in events:
+            if event["kind"] == KNOBS:
+                manifest.live_knobs |= event["values"]
         manifest.totals = record.count(None, None)
         manifest.files = manifests.hash_files(self._folder)
         load = next((end for end in final["ends"] if "in_flight_seconds" in end), None)

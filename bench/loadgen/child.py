@@ -14,7 +14,9 @@ import gc
 import importlib.util
 import json
 import signal
+import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from bench.loadgen.arrivals import open_schedule
 from bench.loadgen.client import HttpClient
 from bench.loadgen.engine import HURRIED, Engine
 from bench.loadgen.preload import Clerk, PreloadError
+from bench.loadgen.qdrant import StoreError
 from bench.loadgen.recorder import Recorder
 from bench.loadgen.scheduling import take_short_slices
 from bench.loadgen.session import Session
@@ -43,6 +46,8 @@ def load_user_class(path: Path) -> type[KatoUser]:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    # Dataclasses look their module up there.
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     classes = [
         item
@@ -60,6 +65,7 @@ class LoadProcess:
     def __init__(self, spec: dict[str, Any], recorder_socket: socket.socket) -> None:
         self._plan = Plan.model_validate(spec["plan"])
         self._clean_up = bool(spec["clean_up"])
+        self._stores: dict[str, str] = spec["stores"]
         self._origin = float(spec["origin"])
         self._recorder = Recorder(recorder_socket, self._origin, int(spec["process"]))
         assert self._plan.connections is not None
@@ -76,10 +82,12 @@ class LoadProcess:
             session_config=dict(self._plan.session),
         )
         self._engine: Engine | None = None
+        self._aside: gevent.Greenlet | None = None
         self._stopping = False
 
     def stop(self) -> None:
-        """End the schedule or the preload; what is open, and the clean-up, get `HURRIED` seconds each."""
+        """End the schedule, the preload, or the work at the stores; what is open, and the clean-up, get
+        `HURRIED` seconds each."""
         if self._stopping:
             return
         self._stopping = True
@@ -88,6 +96,8 @@ class LoadProcess:
             self._engine.stop()
         else:
             gevent.spawn_later(HURRIED, self._clerk.stop_teaching)
+        if self._aside is not None:
+            self._aside.kill(block=False)
 
     def run(self) -> None:
         facts: dict[str, Any] = {}
@@ -101,21 +111,38 @@ class LoadProcess:
             self._user_class.prepare(self._world)
             lessons = self._user_class.lessons(self._world)
             facts["learned"] = self._clerk.teach(lessons, self._world, nodes, lambda: self._stopping)
+            self._at_the_stores(self._user_class.furnish)
             self._clerk.open_all(sessions, self._world)
             self._phase("preload", began, time.monotonic())
             if not self._stopping:
                 facts |= self._load(sessions)
-        except PreloadError as error:
+        except (PreloadError, StoreError) as error:
             facts["failure"] = str(error)
         except UsageError as error:
             facts["refused"] = str(error)
         facts.setdefault("stopped_early", self._stopping)
-        if self._clean_up:
-            began = time.monotonic()
-            facts["not_cleaned"] = self._clerk.clean(sessions, self._world, nodes)
-            self._phase("cooldown", began, time.monotonic())
+        self._cool_down(sessions, nodes, facts)
         self._client.close()
         self._recorder.finish(**facts)
+
+    def _cool_down(self, sessions: list[Session], nodes: Sequence[int], facts: dict[str, Any]) -> None:
+        """Examine what a whole run has left in the stores, then clean up; adds to `facts` how that went."""
+        began = time.monotonic()
+        self._recorder.phase = "cooldown"
+        if not (facts["stopped_early"] or "failure" in facts or "refused" in facts):
+            self._at_the_stores(self._user_class.examine, self._recorder.event)
+            facts["stopped_early"] = self._stopping
+        if self._clean_up:
+            facts["not_cleaned"] = self._clerk.clean(sessions, self._world, nodes)
+            facts["not_cleaned"] += self._user_class.clear_away(self._world, self._stores)
+        self._phase("cooldown", began, time.monotonic())
+
+    def _at_the_stores(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Do the scenario's own work at the stores in a greenlet of its own, so that `stop` can end it."""
+        if not self._stopping:
+            self._aside = gevent.spawn(work, self._world, self._stores, *arguments)
+            self._aside.get()
+            self._aside = None
 
     def _session_count(self) -> int:
         return self._plan.arrivals.users or int(self._plan.data["sessions"])

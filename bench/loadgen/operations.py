@@ -65,11 +65,15 @@ def observe(
     return Request("observe", "POST", "/observe", b'"stm_length"', _json(body), b'"stm_length":')
 
 
-def sequence(events: Iterable[Event], *, learn_at_end: bool) -> Request:
-    body = {
-        "observations": [{"strings": list(event)} for event in events],
-        "learn_at_end": learn_at_end,
-    }
+def sequence(
+    events: Iterable[Event], vectors: Sequence[Sequence[float]] = (), *, learn_at_end: bool
+) -> Request:
+    """`vectors`: one for each event, or none at all. Raises ValueError for another number."""
+    observations: list[dict[str, object]] = [{"strings": list(event)} for event in events]
+    if vectors:
+        for observation, vector in zip(observations, vectors, strict=True):
+            observation["vectors"] = [list(vector)]
+    body = {"observations": observations, "learn_at_end": learn_at_end}
     return Request(
         "sequence",
         "POST",

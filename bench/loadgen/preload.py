@@ -105,7 +105,7 @@ class Clerk:
                     return
                 turn = self._turn("preload")
                 teacher = free[lesson.node].get()
-                request = operations.sequence(lesson.events, learn_at_end=True)
+                request = operations.sequence(lesson.events, lesson.vectors, learn_at_end=True)
                 exchange = self._traffic.send(teacher, request, turn)
                 free[lesson.node].put(teacher)
                 if exchange.error:

@@ -6,7 +6,7 @@ runs as Locust users do, one request after the other with a wait between them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 from locust import User, events, task
@@ -17,6 +17,12 @@ from bench.loadgen.world import Lesson, World
 
 if TYPE_CHECKING:
     from bench.loadgen.session import Session, Turn
+
+#: The addresses of the target's stores that are known, by name: redis, qdrant, clickhouse.
+Stores: TypeAlias = Mapping[str, str]
+
+#: Keeps an event in the record: `note(kind, **fields)`.
+Note: TypeAlias = Callable[..., None]
 
 #: What a session sends, in order; each answer comes back as the value of the `yield`.
 Script: TypeAlias = Generator[Request, Exchange, None]
@@ -39,7 +45,8 @@ class Driver(Protocol):
 
 
 class KatoUser(User):
-    """Subclasses say what a session sends (`script`) and what its node must have learned (`lessons`)."""
+    """Subclasses say what a session sends (`script`) and what its node must have learned (`lessons`). Those
+    that reach for KATO's stores themselves name them in `SCENARIO["stores"]`."""
 
     abstract = True
     scenario: ClassVar[dict[str, Any]]
@@ -53,6 +60,25 @@ class KatoUser(User):
     def lessons(cls, world: World) -> Iterator[Lesson]:
         """The patterns to learn before the load begins."""
         return iter(())
+
+    @classmethod
+    def furnish(cls, world: World, stores: Stores) -> None:
+        """Bring into the stores, past KATO, what would take too long through it. Comes after the lessons and
+        before the sessions open.
+
+        Raises StoreError and PreloadError where that fails, UsageError for wrong options. May be ended at any
+        moment where it waits (GreenletExit)."""
+
+    @classmethod
+    def examine(cls, world: World, stores: Stores, note: Note) -> None:
+        """Look at the stores when the load is over, and keep what is found as events: `note(kind, **fields)`.
+
+        A store that fails is such an event, and no failure of the run. Ends as `furnish` does."""
+
+    @classmethod
+    def clear_away(cls, world: World, stores: Stores) -> int:
+        """Take away what KATO leaves in its stores when the nodes are cleared; how much could not be."""
+        return 0
 
     def script(self) -> Script:
         """The requests of one session, without end."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
+
+Vector: TypeAlias = Sequence[float]
 
 #: Above this many nodes a KATO worker evicts the oldest and deletes its vectors (kato: 100 per worker).
 MAX_NODES = 90
@@ -40,7 +43,9 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """One pattern to learn before the load begins: its node's index and its events."""
+    """One pattern to learn before the load begins: its node's index, its events, and the vector of each event
+    if they have one."""
 
     node: int
     events: tuple[tuple[str, ...], ...]
+    vectors: tuple[Vector, ...] = ()

@@ -4,8 +4,9 @@ A scenario that has vectors searches each collection when the load is over: with
 asks (without an ef), with a sweep of efs, and exactly, which is the truth. It keeps one event for each way of
 asking:
 
-    {"kind": "recall", "collection": name, "points": int, "dimension": int, "k": int, "ef": int or null,
-     "quantisation_ignored": bool, "hits": [int, one a query], "seconds": [float, one a query]}
+    {"kind": "recall", "collection": name, "points": int, "indexed": int, "dimension": int, "k": int,
+     "ef": int or null, "quantisation_ignored": bool, "hits": [int, one a query],
+     "seconds": [float, one a query]}
 
 Where it could not, `{"kind": "recall_missing", "collection": name, "reason": sentence}` says why."""
 
@@ -15,10 +16,9 @@ import statistics
 from dataclasses import dataclass
 
 from bench.record.reader import RunRecord
+from bench.record.vocabulary import RECALL, RECALL_MISSING
 from bench.stats import clustered
 from bench.stats.quantiles import Estimate
-
-EVENT, MISSING_EVENT = "recall", "recall_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class RecallProbe:
     `recall`: the share of the true `k` nearest that were found, with an interval over the queries (`n` of
     them). `ef`: the search's ef, None = as KATO asks, which leaves it to Qdrant. `quantisation_ignored`: the
     search used the original vectors where there are quantised ones. `seconds_p50`: the median duration of a
-    search, asked one after the other."""
+    search, asked one after the other. `indexed`: how many vectors the graph holds; the others are compared
+    one by one, so that no graph setting says anything about a collection that has none."""
 
     collection: str
     points: int
@@ -38,6 +39,7 @@ class RecallProbe:
     quantisation_ignored: bool
     recall: Estimate
     seconds_p50: float
+    indexed: int | None = None
 
 
 def recall_of(record: RunRecord) -> tuple[RecallProbe, ...]:
@@ -52,15 +54,16 @@ def recall_of(record: RunRecord) -> tuple[RecallProbe, ...]:
             quantisation_ignored=event["quantisation_ignored"],
             recall=clustered.share(event["hits"], event["k"]),
             seconds_p50=statistics.median(event["seconds"]),
+            indexed=event["indexed"],
         )
         for event in record.events()
-        if event["kind"] == EVENT and event["hits"]
+        if event["kind"] == RECALL and event["hits"]
     )
 
 
 def missing(record: RunRecord) -> tuple[str, ...]:
     """Why collections have no probe, one sentence each."""
-    return tuple(event["reason"] for event in record.events() if event["kind"] == MISSING_EVENT)
+    return tuple(event["reason"] for event in record.events() if event["kind"] == RECALL_MISSING)
 
 
 def as_kato_asks(probes: tuple[RecallProbe, ...], k: int) -> RecallProbe | None:

@@ -40,4 +40,8 @@ ERRORS = (
 #: Errors of requests that nobody answered: no time was measured, and it was longer than any that was.
 LOST = frozenset({"dropped", "connect", "reset", "timeout", "unanswered"})
 
+#: Kinds of events: a probe of a collection's recall (`bench.record.recall`), why there is none, and values of
+#: knobs that only became known while the run went on.
+RECALL, RECALL_MISSING, KNOBS = "recall", "recall_missing", "knobs"
+
 OUTCOMES = ("ok", "error", "lost")

@@ -20,6 +20,7 @@ def _event(**changes: Any) -> dict[str, Any]:
         "kind": "recall",
         "collection": "vectors_a",
         "points": 50_000,
+        "indexed": 49_000,
         "dimension": 128,
         "k": 10,
         "ef": None,
@@ -48,6 +49,7 @@ def test_every_way_of_asking_is_one_probe(tmp_path: Path) -> None:
     assert first.recall.value == pytest.approx(29 / 30)
     assert first.recall.n == 3
     assert first.seconds_p50 == 0.002
+    assert first.indexed == 49_000
     assert (second.k, second.ef, second.recall.value) == (3, 16, 1.0)
 
 
