@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -61,3 +61,14 @@ class Plan(_Part):
     seed: int = 1
     tags: dict[str, str] = Field(default_factory=dict)
     keep_data: bool = False
+
+
+def load_shape(plan: Plan) -> dict[str, Any]:
+    """What two plans must share before the targets they load may be compared: scenario, arrivals, phases,
+    data, session config and timeout.
+
+    Left out, besides what changes no measurement: the target, which is what is compared; the connections,
+    which follow its workers; the corpus' path, because the fingerprint has the hash of its content."""
+    return plan.model_dump(
+        mode="json", include={"scenario", "arrivals", "phases", "data", "session", "timeout"}
+    )

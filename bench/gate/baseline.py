@@ -1,0 +1,49 @@
+"""Runs' values in one small file, to compare with when the run folders are gone or elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench import __version__
+from bench.errors import UsageError
+from bench.gate.values import RunValues
+
+SCHEMA_VERSION = 1
+
+
+class Baseline(BaseModel):
+    """Per-run values with the world that they were measured in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    kato_bench: str = __version__
+    runs: list[RunValues] = Field(min_length=1)
+
+
+def save(path: Path, runs: list[RunValues]) -> None:
+    """Raises UsageError if the file cannot be written."""
+    try:
+        path.write_text(Baseline(runs=runs).model_dump_json(indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def load(path: Path) -> list[RunValues]:
+    """Raises UsageError if there is no such file, or if it is no baseline or one of a newer kato-bench."""
+    try:
+        found = Baseline.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"]) or "the file"
+        raise UsageError(f"{path} is not a baseline: {where}: {first['msg']}.") from error
+    if found.schema_version > SCHEMA_VERSION:
+        raise UsageError(
+            f"{path} has schema version {found.schema_version}, but this kato-bench reads up to "
+            f"{SCHEMA_VERSION}; update kato-bench."
+        )
+    return found.runs

@@ -1,0 +1,119 @@
+"""The verdict of a gate: is B worse than A by more than is tolerated?
+
+Each gated metric gets an interval for B's change. **Fail**: its lower bound lies above the tolerance, so that
+B is surely worse by more than that. **Pass**: its upper bound lies below. Else **inconclusive**. The build
+fails if one metric fails, and passes if all pass.
+
+How sure "surely" is: `RISK` = 5 % for the whole gate, whatever the number of metrics and looks.
+
+* Pairs are judged at planned looks (after 8, 12 and 16, say). Each look gets an equal part of the risk, so
+  that all together keep it (Bonferroni): looking again earns no verdict.
+* A false *failure* needs only one metric to go wrong by chance: the lower bounds share the look's part among
+  the metrics. For the build's verdict this is as sharp as Holm's procedure, whose first step it is.
+* A false *pass* needs every metric to pass, the one that is truly worse among them: the upper bounds need no
+  such share (intersection-union test: Berger, Technometrics 24, 1982).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.gate.effects import Effect, effect, every_effect
+from bench.gate.values import ALL, METRICS, RunValues
+
+Verdict = Literal["pass", "fail", "inconclusive", "reported"]
+
+RISK = 0.05
+#: An operation's median is gated where every run has so many requests of it: below, one slow second moves it.
+LEAST_REQUESTS = 50
+_PER_OPERATION = ("service_p50",)
+_OVERALL = ("kato_cpu", "target_cpu", "errors")
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """`ratio`: how much worse, as a share of A, a time or CPU may get; `errors`: by how much the share of
+    failed requests may grow."""
+
+    ratio: float = 0.07
+    errors: float = 0.005
+
+    def of(self, one: Effect) -> float:
+        return self.errors if one.metric.scale == "difference" else self.ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An effect and what it means. `reported`: it is shown, and cannot fail the build."""
+
+    effect: Effect
+    verdict: Verdict
+    tolerance: float
+    reason: str = ""
+
+
+def judge(
+    a: Sequence[RunValues], b: Sequence[RunValues], tolerance: Tolerance, looks: int = 1
+) -> list[Judged]:
+    """Of a[i] and b[i], measured side by side; at least two pairs. `looks`: how many are planned in all.
+
+    The gated metrics come first; the others are reported with the same interval."""
+    gated = gated_metrics((*a, *b))
+    below = RISK / looks / max(1, len(gated))
+    above = RISK / looks
+    judged = [
+        _verdict(one, a, b, tolerance.of(one))
+        for operation, name in gated
+        if (one := effect(METRICS[name], operation, a, b, "paired", (below, above))) is not None
+    ]
+    others = [
+        Judged(one, "reported", tolerance.of(one))
+        for one in every_effect(a, b, "paired", (below, above))
+        if (one.operation, one.metric.name) not in gated and one.metric.name != "rate"
+    ]
+    return judged + others
+
+
+def gated_metrics(runs: Sequence[RunValues]) -> list[tuple[str, str]]:
+    """(operation, metric) of all that can fail a build: those that every run measured well enough."""
+    operations = [
+        name
+        for name in runs[0].values
+        if name != ALL and all(run.requests.get(name, 0) >= LEAST_REQUESTS for run in runs)
+    ]
+    wanted = [(name, metric) for name in operations for metric in _PER_OPERATION]
+    wanted += [(ALL, metric) for metric in _OVERALL]
+    return [
+        (operation, metric)
+        for operation, metric in wanted
+        if all(run.value(operation, metric) is not None for run in runs)
+    ]
+
+
+def overall(judged: Sequence[Judged]) -> Verdict:
+    """One failure fails, and every gated metric has to pass."""
+    verdicts = [one.verdict for one in judged if one.verdict != "reported"]
+    if "fail" in verdicts:
+        return "fail"
+    return "pass" if verdicts and set(verdicts) == {"pass"} else "inconclusive"
+
+
+def _verdict(one: Effect, a: Sequence[RunValues], b: Sequence[RunValues], tolerance: float) -> Judged:
+    if one.low is None or one.high is None:
+        return Judged(one, "inconclusive", tolerance, "too few pairs")
+    time = one.operation != ALL
+    if one.low > tolerance:
+        if time and any(run.overloaded for run in a):
+            return Judged(
+                one, "inconclusive", tolerance, "the baseline was overloaded: its times are too low"
+            )
+        return Judged(one, "fail", tolerance)
+    if one.high < tolerance:
+        if time and any(run.overloaded for run in b):
+            return Judged(
+                one, "inconclusive", tolerance, "the candidate was overloaded: its times are too low"
+            )
+        return Judged(one, "pass", tolerance)
+    return Judged(one, "inconclusive", tolerance)

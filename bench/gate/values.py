@@ -1,0 +1,207 @@
+"""What a run counts for in a comparison: one number per operation and metric.
+
+Requests of one run resemble each other, so that a comparison of single latencies finds differences where
+there are none. The run is therefore the unit: everything in this room that compares works on these values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict, Field
+
+from bench.plan import load_shape
+from bench.record.manifest import MustMatch
+from bench.record.vocabulary import LOST
+from bench.stats.counters import increase
+from bench.stats.quantiles import required
+
+if TYPE_CHECKING:
+    from bench.record.reader import RunRecord
+
+#: The name under which what belongs to no single operation stands.
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """`scale`: how two sides are set against each other, by ratio or by difference. `worse`: the direction
+    of a change that a user would regret; None where the load decides it."""
+
+    name: str
+    title: str
+    unit: Literal["s", "share", "1/s"]
+    scale: Literal["ratio", "difference"] = "ratio"
+    worse: Literal["higher", "lower"] = "higher"
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("service_p50", "service p50", "s"),
+        Metric("service_p95", "service p95", "s"),
+        Metric("response_p50", "response p50", "s"),
+        Metric("response_p95", "response p95", "s"),
+        Metric("kato_cpu", "KATO CPU per request", "s"),
+        Metric("target_cpu", "target CPU per request", "s"),
+        Metric("errors", "error share", "share", scale="difference"),
+        Metric("rate", "rate", "1/s", worse="lower"),
+    )
+}
+
+
+class Compared(BaseModel):
+    """What may differ between two sides, because it is what they are compared for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: str
+    kato: str | None = Field(default=None, description="KATO's version")
+    profile: str | None = None
+    knobs: dict[str, str] = Field(default_factory=dict, description="as set, by canonical name")
+    faults: dict[str, str] = Field(default_factory=dict)
+
+
+class RunValues(BaseModel):
+    """One run. `values`: operation or "all" -> metric -> value; seconds, shares from 0 to 1, per second.
+
+    What the run does not carry is left out: a percentile of too few requests, one that lies among requests
+    without an answer, CPU that nobody sampled. `errors` are counts: operation -> failed requests."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    run: str
+    status: Literal["running", "finished", "interrupted"]
+    soundness: Literal["sound", "qualified", "unsound"] | None
+    reasons: list[str] = Field(default_factory=list, description="why it is not simply sound")
+    overloaded: bool = Field(default=False, description="times are lower bounds")
+    values: dict[str, dict[str, float]]
+    requests: dict[str, int]
+    errors: dict[str, int]
+    must_match: MustMatch
+    foreign_cores: float | None = Field(
+        default=None, description="cores that other processes of the machine kept busy meanwhile"
+    )
+    load: dict[str, Any] = Field(description="the plan without its target: what was sent, how, for how long")
+    compared: Compared
+
+    def value(self, operation: str, metric: str) -> float | None:
+        return self.values.get(operation, {}).get(metric)
+
+
+def run_values(record: RunRecord) -> RunValues:
+    """Reads the rows of the measure phase once. Raises UsageError if the folder is no run."""
+    manifest, soundness = record.manifest, record.manifest.soundness
+    reasons = soundness.reasons if soundness else []
+    operations = [name for name in record.operations() if record.count(name).requests]
+    counts = {name: record.count(None if name == ALL else name) for name in (*operations, ALL)}
+    target = manifest.plan.target
+    return RunValues(
+        run=manifest.run,
+        status=manifest.status,
+        soundness=soundness.level if soundness else None,
+        reasons=[reason.sentence for reason in reasons],
+        overloaded=any(reason.code == "overloaded" for reason in reasons),
+        values=_values(record, operations),
+        requests={name: totals.requests for name, totals in counts.items()},
+        errors={name: totals.errors for name, totals in counts.items()},
+        must_match=manifest.fingerprint.must_match,
+        foreign_cores=_foreign_cores(record),
+        load=load_shape(manifest.plan),
+        compared=Compared(
+            kind=target.kind,
+            kato=manifest.fingerprint.must_match.target,
+            profile=target.profile if target.kind == "embedded" else None,
+            knobs=target.knobs,
+            faults=target.faults,
+        ),
+    )
+
+
+def _values(record: RunRecord, operations: list[str]) -> dict[str, dict[str, float]]:
+    phase = record.phase("measure")
+    seconds = phase.end - phase.start if phase is not None and phase.end is not None else 0.0
+    found: dict[str, dict[str, float]] = {name: dict(_times(record, name)) for name in operations}
+    found[ALL] = dict(_cpu(record))
+    for name, values in found.items():
+        totals = record.count(None if name == ALL else name)
+        if totals.requests:
+            values["errors"] = totals.errors / totals.requests
+        if seconds:
+            values["rate"] = (totals.requests - totals.errors) / seconds
+    return found
+
+
+def _times(record: RunRecord, operation: str) -> Iterator[tuple[str, float]]:
+    """Exact percentiles, from the rows: the histograms' buckets are as wide as the differences looked for."""
+    table = record.requests(["due", "sent", "done", "operation", "phase", "error"])
+    mine = pc.and_(pc.equal(table["operation"], operation), pc.equal(table["phase"], "measure"))
+    timed = pc.is_in(table["error"].cast("string"), value_set=_words("", *LOST))
+    rows = table.filter(pc.and_(mine, timed))
+    lost = pc.not_equal(rows["error"], "").to_numpy()
+    due, sent, done = (rows[name].to_numpy() for name in ("due", "sent", "done"))
+    for kind, began in (("service", sent), ("response", due)):
+        durations = np.where(lost, np.inf, done - began)
+        for name, q in (("p50", 0.5), ("p95", 0.95)):
+            if len(durations) >= required(q):
+                value = float(np.quantile(durations, q, method="inverted_cdf"))
+                if np.isfinite(value):
+                    yield f"{kind}_{name}", value
+
+
+def _cpu(record: RunRecord) -> Iterator[tuple[str, float]]:
+    """CPU-seconds of the measure phase over the requests answered in it, background work included."""
+    phase, answered = record.phase("measure"), record.count().answered
+    target = record.manifest.target
+    if phase is None or phase.end is None or target is None or not answered:
+        return
+    metrics = record.metrics()
+    used: dict[str, float | None] = {}
+    for part in target.parts:
+        series = metrics.get(("process", part.name, "cpu_seconds_total"))
+        used[part.name] = increase(*series, phase.start, phase.end)[0] if series else None
+    if (kato := used.get("kato")) is not None:
+        yield "kato_cpu", kato / answered
+    seen = [seconds for seconds in used.values() if seconds is not None]
+    if len(seen) == len(used):
+        yield "target_cpu", sum(seen) / answered
+
+
+def _foreign_cores(record: RunRecord) -> float | None:
+    """Busy cores of the machine less those of the target's parts and of the run's own processes."""
+    phase, metrics = record.phase("measure"), record.metrics()
+    busy = metrics.get(("host", "", "cpu_busy_share"))
+    if phase is None or phase.end is None or busy is None:
+        return None
+    times, shares = busy
+    inside = shares[(times >= phase.start) & (times <= phase.end)]
+    if not len(inside):
+        return None
+    known = 0.0
+    for (source, instance, name), series in metrics.items():
+        if (source, name) == ("process", "cpu_seconds_total") and "/" not in instance:
+            used, seconds = increase(*series, phase.start, phase.end)
+            known += used / seconds if used is not None else 0.0
+    cores = record.manifest.fingerprint.must_match.cores
+    return round(max(0.0, float(inside.mean()) * cores - known), 3)
+
+
+def _words(*words: str) -> Any:
+    import pyarrow as pa
+
+    return pa.array(words)
+
+
+def flat(shape: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested keys joined by dots, so that a difference has a name."""
+    found: dict[str, Any] = {}
+    for name, value in shape.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found

@@ -1,0 +1,142 @@
+"""What there is to say about a gate or a comparison; how it looks is up to the renderers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.gate.effects import Effect
+from bench.gate.noninferiority import RISK, Judged
+from bench.gate.pairs import Outcome, Rules, Side
+from bench.gate.values import ALL, RunValues
+from bench.report import digits
+from bench.report.effects import as_json as effect_json
+from bench.report.effects import change, judged_json, sentence
+
+#: From so many busy cores of others on a measurement is said to have been disturbed.
+_FOREIGN_CORES = 0.25
+
+
+@dataclass(frozen=True)
+class GateReport:
+    """`sides`: what was compared, in the user's words. `differences`: how the targets differ. `treated_as`:
+    what `--on-inconclusive` makes of an inconclusive verdict."""
+
+    outcome: Outcome
+    rules: Rules
+    sides: dict[Side, str]
+    differences: list[str]
+    scenario: str
+    load: str
+    seconds: float
+    treated_as: str | None = None
+
+    @property
+    def runs(self) -> list[RunValues]:
+        return [run for pair in self.outcome.pairs for run in (pair.baseline, pair.candidate)]
+
+    @property
+    def gated(self) -> list[Judged]:
+        return [one for one in self.outcome.judged if one.verdict != "reported"]
+
+    @property
+    def reported(self) -> list[Judged]:
+        return [one for one in self.outcome.judged if one.verdict == "reported"]
+
+
+@dataclass(frozen=True)
+class ComparisonReport:
+    """Sets of runs A and B that were measured apart; `notes`: what their reader must know."""
+
+    a: Sequence[RunValues]
+    b: Sequence[RunValues]
+    effects: list[Effect]
+    differences: list[str]
+    notes: list[str] = field(default_factory=list)
+
+
+def headline(report: GateReport) -> list[str]:
+    """What the verdict rests on, in sentences: every failure, or what kept it undecided, or the pass."""
+    outcome = report.outcome
+    failed = [one for one in report.gated if one.verdict == "fail"]
+    if failed:
+        return [*map(sentence, failed), *_where(report, failed)]
+    if outcome.verdict == "pass":
+        return [f"nothing got worse by more than the tolerance of {report.rules.tolerance.ratio * 100:g} %"]
+    undecided = [sentence(one) for one in report.gated if one.verdict == "inconclusive"]
+    return ([outcome.why] if outcome.why else []) + undecided
+
+
+def _where(report: GateReport, failed: Sequence[Judged]) -> list[str]:
+    """CPU belongs to no operation: the service times say which of them it went to."""
+    if any(one.effect.operation != ALL for one in failed):
+        return []
+    times = [one.effect for one in report.gated if one.effect.metric.name == "service_p50"]
+    if not times:
+        return []
+    slowest = sorted(times, key=lambda one: -one.change)
+    return [
+        "by operation, service p50 changed: " + ", ".join(f"{one.operation} {change(one)}" for one in slowest)
+    ]
+
+
+def notes(report: GateReport) -> list[str]:
+    """Under which conditions the numbers stand."""
+    looks = len(report.rules.looks)
+    counted = f"{len(report.outcome.pairs)} pairs, interleaved"
+    together = f"all metrics and {looks} {'look' if looks == 1 else 'looks'} together"
+    lines = [f"{counted}; the intervals leave a false verdict a risk of {100 * RISK:g} %, {together}"]
+    for repeated in report.outcome.repeated:
+        lines.append(f"unsound and measured again: {repeated.side}, {repeated.reasons[0]} ({repeated.run})")
+    return lines + conditions(report.runs)
+
+
+def conditions(runs: Sequence[RunValues]) -> list[str]:
+    """Which runs are qualified, and which were disturbed."""
+    lines = [
+        f"{run.run} is qualified: {'; '.join(run.reasons)}" for run in runs if run.soundness == "qualified"
+    ]
+    foreign = [run.foreign_cores for run in runs if (run.foreign_cores or 0) >= _FOREIGN_CORES]
+    if foreign:
+        lines.append(
+            f"other processes disturbed {len(foreign)} of {len(runs)} measurements, the worst with "
+            f"{digits.number(max(filter(None, foreign)))} busy cores"
+        )
+    return lines
+
+
+def gate_json(report: GateReport) -> dict[str, Any]:
+    """One JSON object; its keys are an API."""
+    outcome = report.outcome
+    return {
+        "verdict": outcome.verdict,
+        "treated_as": report.treated_as,
+        "sentences": headline(report),
+        "sides": report.sides,
+        "differences": report.differences,
+        "scenario": report.scenario,
+        "load": report.load,
+        "tolerance": report.rules.tolerance.ratio,
+        "error_tolerance": report.rules.tolerance.errors,
+        "seconds": round(report.seconds, 1),
+        "interrupted": outcome.interrupted,
+        "metrics": [judged_json(one) for one in outcome.judged],
+        "pairs": [
+            {"first": pair.first, "baseline": pair.baseline.run, "candidate": pair.candidate.run}
+            for pair in outcome.pairs
+        ],
+        "repeated": [{"side": one.side, "run": one.run, "reasons": one.reasons} for one in outcome.repeated],
+        "notes": notes(report),
+    }
+
+
+def comparison_json(report: ComparisonReport) -> dict[str, Any]:
+    """One JSON object; its keys are an API."""
+    return {
+        "a": [run.run for run in report.a],
+        "b": [run.run for run in report.b],
+        "differences": report.differences,
+        "effects": [{**effect_json(one), "worse": one.worse} for one in report.effects],
+        "notes": report.notes,
+    }
