@@ -11,6 +11,13 @@ from bench.collectors.base import WHOLE, Collector, Context, Row
 from bench.collectors.sources.qdrant import QdrantCollector
 from bench.targets.base import PartFacts, TargetFacts
 
+KNOBS = {
+    "qdrant.hnsw.m": 16,
+    "qdrant.hnsw.ef_construct": 128,
+    "qdrant.hnsw.full_scan_threshold": 10000,
+    "qdrant.optimizers.indexing_threshold": 10000,
+}
+
 Table = Callable[[Collector, list[Row]], dict[tuple[str, str], float]]
 
 
@@ -60,10 +67,32 @@ def test_discovers_version_and_what_collections_agree_on(
     assert found.part is not None
     assert found.part.version is not None
     assert found.part.version[0].isdigit()
-    assert dict(found.knobs) == {"qdrant.hnsw.m": 16, "qdrant.hnsw.ef_construct": 128}
+    assert dict(found.knobs) == KNOBS
 
     create("vectors_b", m=32)
-    assert dict(collector.discover().knobs) == {"qdrant.hnsw.ef_construct": 128}
+    assert dict(collector.discover().knobs) == {k: v for k, v in KNOBS.items() if k != "qdrant.hnsw.m"}
+
+
+def test_settings_that_appear_while_it_samples_are_noted_once(url: str, create: Callable[..., None]) -> None:
+    noted: list[tuple[str, dict[str, object]]] = []
+    facts = TargetFacts("embedded", "http://127.0.0.1:1", parts=(PartFacts("qdrant", address=url),))
+    collector = QdrantCollector.create(
+        Context(facts, note=lambda kind, **fields: noted.append((kind, fields)))
+    )
+    assert collector is not None
+    collector.sample()
+    assert noted == []
+    create("vectors_a", m=16)
+    collector.sample()
+    collector.sample()
+    assert noted == [("knobs", {"source": "qdrant", "values": KNOBS})]
+
+    change = {"hnsw_config": {"m": 8}}
+    assert httpx.patch(f"{url}/collections/vectors_a", json=change, trust_env=False).is_success
+    collector.sample()
+    create("vectors_b", m=32)
+    collector.sample()
+    assert [fields["values"] for _, fields in noted[1:]] == [{"qdrant.hnsw.m": 8}, {"qdrant.hnsw.m": None}]
 
 
 def test_points_and_requests(collector: QdrantCollector, create: Callable[..., None], table: Table) -> None:
@@ -76,6 +105,8 @@ def test_points_and_requests(collector: QdrantCollector, create: Callable[..., N
     assert after["points", "vectors_a"] == 10
     assert after["indexed_vectors", "vectors_a"] == 0
     assert after["segments", "vectors_a"] >= 1
+    assert after["dimension", "vectors_a"] == 4
+    assert after["quantised", "vectors_a"] == 0
     assert after["status", "vectors_a"] in (0.0, 1.0, 2.0, 3.0)
     assert after["requests_total", WHOLE] > before["requests_total", WHOLE]
     assert after["request_seconds_total", WHOLE] > before["request_seconds_total", WHOLE]
