@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from advisor.evidence import Counts, Evidence, from_series
+from dataclasses import replace
+
+from advisor.evidence import Counts, Evidence, Load
+from advisor.from_series import from_series
+from bench.gate import objectives
 from bench.record.estimates import Estimates
+from bench.record.manifest import Manifest
 from bench.record.reader import RunRecord
+from bench.record.recall import recall_of
 
 
 def evidence_of(record: RunRecord) -> Evidence | None:
@@ -14,29 +20,75 @@ def evidence_of(record: RunRecord) -> Evidence | None:
     if span is None or span.end is None:
         return None
     manifest = record.manifest
-    names = record.operations()
-    totals = estimates.count()
-    _, answers = record.completions(span.start, span.end)
-    return from_series(
+    preload = record.phase("preload")
+    found = from_series(
         record.metrics(),
         (span.start, span.end),
         manifest.target.to_json() if manifest.target else {},
-        Counts(
-            # Answers that came in the window: an overloaded target works off the rest after it.
-            requests=int(sum(counts.sum() for counts in answers.values())),
-            errors=totals.by_error,
-            response_p95={name: estimates.percentile(0.95, name).value for name in names},
-            service_p95={name: estimates.percentile(0.95, name, "service").value for name in names},
-            backlog_grows=_backlog_grows(record),
-        ),
+        _counts(estimates, span.start, span.end),
         manifest.live_knobs,
         usable_cores=manifest.fingerprint.must_match.cores,
+        load=_load(manifest),
+        preload=(preload.start, preload.end) if preload is not None and preload.end is not None else None,
+    )
+    return replace(
+        found,
+        memory_bytes=float(manifest.fingerprint.must_match.memory_bytes),
+        qdrant=replace(found.qdrant, recall=recall_of(record)),
+        chosen=frozenset(manifest.plan.target.knobs),
     )
 
 
-def _backlog_grows(record: RunRecord) -> bool | None:
+def _counts(estimates: Estimates, start: float, end: float) -> Counts:
+    names = estimates.record.operations()
+    totals = estimates.count()
+    _, answers = estimates.record.completions(start, end)
+
+    def times(q: float, kind: str) -> dict[str, float | None]:
+        return {name: estimates.percentile(q, name, kind).value for name in names}
+
+    return Counts(
+        # Answers that came in the window: an overloaded target works off the rest after it.
+        requests=int(sum(counts.sum() for counts in answers.values())),
+        errors=totals.by_error,
+        response_p95=times(0.95, "response"),
+        service_p95=times(0.95, "service"),
+        backlog_grows=_backlog_grows(estimates.record.manifest),
+        due=totals.requests,
+        answered={name: int(counts.sum()) for name, counts in answers.items()},
+        response_p50=times(0.5, "response"),
+        service_p50=times(0.5, "service"),
+    )
+
+
+def _load(manifest: Manifest) -> Load:
+    plan = manifest.plan
+    learned = [end["learned"] for end in manifest.load.ends if "learned" in end]
+    nodes, sessions = plan.data.get("nodes"), plan.arrivals.users or plan.data.get("sessions")
+    return Load(
+        scenario=plan.scenario,
+        offered=plan.arrivals.rate,
+        nodes=int(nodes) if nodes is not None else None,
+        sessions=int(sessions) if sessions is not None else None,
+        connections=plan.connections,
+        learned=sum(learned) if learned else None,
+        session=plan.session,
+        recall_targets=_recall_targets(plan.objectives),
+    )
+
+
+def _recall_targets(texts: list[str]) -> dict[int, float]:
+    """k -> the least recall that an objective asks for."""
+    targets: dict[int, float] = {}
+    for objective in map(objectives.parse, texts):
+        name, _, k = objective.statistic.partition("@")
+        if name == "recall" and k.isdigit() and objective.comparison in (">", ">="):
+            targets[int(k)] = max(objective.bound, targets.get(int(k), 0.0))
+    return targets
+
+
+def _backlog_grows(manifest: Manifest) -> bool | None:
     """As the gate judged it; None for a closed model, which has no backlog, and where nothing was judged."""
-    soundness = record.manifest.soundness
-    if soundness is None or record.manifest.plan.arrivals.kind == "closed":
+    if manifest.soundness is None or manifest.plan.arrivals.kind == "closed":
         return None
-    return any(reason.code == "overloaded" for reason in soundness.reasons)
+    return any(reason.code == "overloaded" for reason in manifest.soundness.reasons)

@@ -55,3 +55,13 @@ def growth(series: Series | None, start: float, end: float) -> float | None:
     """Last value less first value of a gauge in the window."""
     values = within(series, start, end)
     return float(values[-1] - values[0]) if values.size else None
+
+
+def last(series: Series | None, start: float, end: float) -> float | None:
+    values = within(series, start, end)
+    return float(values[-1]) if values.size else None
+
+
+def total_of(series: Series | None) -> float:
+    """The last value of a counter that began at zero with the run; 0 if there is none."""
+    return float(series[1][-1]) if series is not None and len(series[1]) else 0.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from advisor.evidence import Counts, SeriesByKey, from_series
+from advisor.evidence import Counts
+from advisor.from_series import SeriesByKey, from_series
 from bench.targets.base import PartFacts, TargetFacts
 
 TIMES = np.arange(0.0, 41.0)
