@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import advice, capacity, gating, reading, running
+from bench.commands import advice, capacity, gating, reading, reporting, running
 from bench.errors import BenchError, ExitCode
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for topic in (running, reading, advice, capacity, gating):
+for topic in (running, reading, advice, capacity, gating, reporting):
     app.add_typer(topic.app)
 
 

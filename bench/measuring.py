@@ -16,6 +16,7 @@ from bench.plan import Plan
 from bench.record import advice
 from bench.record.manifest import Corpus
 from bench.record.reader import RunRecord
+from bench.report import html
 from bench.report.progress import ProgressDisplay
 from bench.runner import Runner
 from bench.supervision.supervisor import Supervisor
@@ -51,6 +52,11 @@ def measure(plan: Plan, *, base: Path | None = None) -> RunRecord:
             record = runner.run()
     if record.manifest.soundness is not None:
         advice.write(record.folder, conclude([record]))
+    try:
+        html.write(record)
+    except Exception as error:
+        # Whatever it was: the run is complete without its page, and `kato-bench report` says more.
+        say(f"the report was not written: {str(error).rstrip('.') or type(error).__name__}")
     return record
 
 

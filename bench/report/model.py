@@ -33,6 +33,7 @@ class OperationSummary:
     counts: Totals
     rate: Estimate
     response: dict[str, Estimate]
+    service_p50: Estimate
     service_p95: Estimate
     wait_p95: Estimate
     lag_p99: Estimate
@@ -180,6 +181,7 @@ def _operation(estimates: Estimates, name: str) -> OperationSummary:
         counts=estimates.count(name),
         rate=estimates.rate(name),
         response={f"p{q}": estimates.percentile(q / 100, name) for q in (50, 95, 99)},
+        service_p50=estimates.percentile(0.5, name, "service"),
         service_p95=estimates.percentile(0.95, name, "service"),
         wait_p95=estimates.percentile(0.95, name, "wait"),
         lag_p99=estimates.percentile(0.99, name, "lag"),

@@ -1,0 +1,85 @@
+"""The command that repeats a run."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.plan import Plan
+
+
+def command_line(plan: Plan) -> str:
+    """The command for a POSIX shell, quoted where it must be."""
+    return shlex.join(arguments(plan))
+
+
+def arguments(plan: Plan) -> list[str]:
+    """`kato-bench run` with the flags that make this plan again: all that shape the load are spelled out, so
+    that other defaults of a later version change nothing. Those that are off by default are left out."""
+    return ["kato-bench", "run", *_load(plan), *_target(plan), *_rest(plan)]
+
+
+def _load(plan: Plan) -> Iterator[str]:
+    arrivals, phases = plan.arrivals, plan.phases
+    yield from ("--scenario", plan.scenario)
+    if arrivals.kind == "closed":
+        yield from ("--users", str(arrivals.users), "--think", _number(arrivals.think))
+    else:
+        yield from ("--arrivals", arrivals.kind, "--rate", _number(arrivals.rate or 0.0))
+    yield from ("--warmup", _number(phases.warmup), "--duration", _number(phases.measure))
+    yield from ("--seed", str(plan.seed), "--timeout", _number(plan.timeout))
+    if plan.connections is not None:
+        yield from ("--connections", str(plan.connections))
+    for name, value in plan.data.items():
+        yield from ("--data", f"{name}={_option(value)}")
+    for name, config in plan.session.items():
+        yield from ("--session", f"{name}={_config(config)}")
+    if plan.corpus is not None:
+        yield from ("--corpus", plan.corpus)
+
+
+def _target(plan: Plan) -> Iterator[str]:
+    target = plan.target
+    if target.url is not None:
+        yield from ("--target", target.url)
+        for name, address in target.stores.items():
+            yield from (f"--{name}-url", address)
+        return
+    yield from ("--profile", target.profile)
+    for name, value in target.knobs.items():
+        yield from ("--set", f"{name}={value}")
+    for name, value in target.faults.items():
+        yield from ("--fault", f"{name}={value}")
+
+
+def _rest(plan: Plan) -> Iterator[str]:
+    for objective in plan.objectives:
+        yield from ("--objective", objective)
+    for name, value in plan.tags.items():
+        yield from ("--tag", f"{name}={value}")
+    if plan.keep_data:
+        yield "--keep-data"
+
+
+def _number(value: float) -> str:
+    """All digits: 40, 0.1, 1e-07."""
+    return repr(float(value)).removesuffix(".0")
+
+
+def _option(value: int | float | str | bool) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _number(value) if isinstance(value, float) else str(value)
+
+
+def _config(value: object) -> str:
+    """A text as it is where it is no JSON, all else as JSON: what `--session` reads back as the same."""
+    if isinstance(value, str):
+        try:
+            json.loads(value)
+        except ValueError:
+            return value
+    return json.dumps(value)
