@@ -10,6 +10,7 @@ Two more runs at the smallest size, alike but for their number of sessions, tell
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -173,7 +174,7 @@ class GrowthRuns:
         """Long enough for the percentiles of the bounds, and for p95 of every operation that is not rare;
         within limits, beyond which a percentile is rather left unknown."""
         if not self._outcome.sizes:
-            return max(SHORTEST, min(LONGEST, MARGIN * self._least(None) / rate))
+            return _length(self._least(None), rate)
         before = self._outcome.sizes[-1]
         total = sum(before.requests.values())
         frequent = [count / total for count in before.requests.values() if count >= 0.2 * total]
@@ -183,7 +184,7 @@ class GrowthRuns:
             for bound in self._bounds
             if (count := before.requests.get(bound.operation or "", 0 if bound.operation else total))
         ]
-        return max(SHORTEST, min(LONGEST, MARGIN * max(needed, default=0.0) / rate))
+        return _length(max(needed, default=0.0), rate)
 
     def _least(self, bound: Objective | None) -> int:
         """Requests that a bound's percentile takes; without one, those of p95 for two operations."""
@@ -224,3 +225,8 @@ class GrowthRuns:
             f"operation took {slowest} at the median ({run.level})"
         )
         return run
+
+
+def _length(requests: float, rate: float) -> float:
+    """Whole seconds in which so many requests are due, with a margin."""
+    return float(math.ceil(max(SHORTEST, min(LONGEST, MARGIN * requests / rate))))

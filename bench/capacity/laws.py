@@ -138,13 +138,13 @@ def _break(bound: Objective, runs: Sequence[SizeOutcome]) -> Break:
     return Break(
         objective=bound.text,
         sizes=Interval(value=at.value, low=low, high=high),
-        sentence=f"{bound.text} breaks at about {_size(at.value)} patterns per node ({_size(low)} to "
-        f"{_size(high) if high is not None else 'an end that these sizes do not carry'}).",
+        sentence=f"{bound.text} breaks at about {size_words(at.value)} patterns per node "
+        f"({size_words(low)} to {size_words(high) if high is not None else 'where no size was measured'}).",
     )
 
 
-def _size(size: float) -> str:
-    """Three digits: more would be chance."""
+def size_words(size: float) -> str:
+    """A number of patterns with three digits: more would be chance."""
     digits = max(0, math.floor(math.log10(size)) - 2) if size >= 1 else 0
     return str(int(round(size, -digits)))
 

@@ -41,8 +41,9 @@ class Binding:
 @dataclass(frozen=True, slots=True)
 class TrialOutcome:
     """`rate` and `seconds`: as asked for. `tallies`: one for each goal, in their order. `answered`:
-    successful answers per second, in the measure phase. `times`: for each goal with a time, the statistic that it
-    bounds, in seconds; None where the sample does not carry it. `conditions`: codes of the gate's reasons."""
+    successful answers per second, in the measure phase. `times`: for each goal with a time, the statistic
+    that it bounds, in seconds; None where the sample does not carry it. `conditions`: codes of the gate's
+    reasons."""
 
     rate: float
     seconds: float

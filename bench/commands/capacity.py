@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,8 +14,8 @@ capacity = typer.Typer(no_args_is_help=True, help="How much a deployment carries
 app.add_typer(capacity, name="capacity")
 
 
-@capacity.command()
-def search(
+@capacity.command("search")
+def search_(
     objective: options.Objective = [],  # noqa: B006
     scenario: options.Scenario = "chat",
     target: options.Target = "embedded",
@@ -51,8 +52,7 @@ def search(
 ) -> None:
     """Find the highest rate at which the objectives hold, as an interval, and what binds there."""
     from bench.flags import RunFlags
-    from bench.sizing import SearchFlags
-    from bench.sizing import search as run_search
+    from bench.sizing import SearchFlags, search
 
     flags = RunFlags(
         target=target,
@@ -71,11 +71,11 @@ def search(
         corpus=corpus,
     )
     chosen = SearchFlags(max_rate, trial, width, budget, confirm)
-    raise typer.Exit(run_search(scenario, flags, chosen, out, as_json=json_))
+    raise typer.Exit(search(scenario, flags, chosen, out, as_json=json_))
 
 
-@capacity.command()
-def growth(
+@capacity.command("growth")
+def growth_(
     sizes: Annotated[
         str, typer.Option("--sizes", help="learned patterns per node, one run each")
     ] = "100,200,500,1000,2000,5000",
@@ -102,7 +102,7 @@ def growth(
 ) -> None:
     """Measure what operations and memory cost as a node learns, and where an objective breaks."""
     from bench.flags import RunFlags
-    from bench.sizing import growth as run_growth
+    from bench.sizing import growth
 
     flags = RunFlags(
         target=target,
@@ -120,4 +120,47 @@ def growth(
         objective=objective,
         corpus=corpus,
     )
-    raise typer.Exit(run_growth(scenario, flags, sizes, out, as_json=json_))
+    raise typer.Exit(growth(scenario, flags, sizes, out, as_json=json_))
+
+
+@capacity.command("plan")
+def plan_(
+    patterns_per_day: Annotated[float, typer.Option("--patterns-per-day", help="learned, over all nodes")],
+    sessions_per_day: Annotated[float, typer.Option("--sessions-per-day", help="opened, over all nodes")],
+    horizon: Annotated[str, typer.Option("--horizon", help="how far ahead: 90d, 26w, 12mo, 2y")] = "12mo",
+    patterns_now: Annotated[float, typer.Option("--patterns-now", help="learned already")] = 0.0,
+    nodes: Annotated[int, typer.Option("--nodes", help="that the patterns are spread over")] = 1,
+    requests_per_session: Annotated[
+        float | None, typer.Option("--requests-per-session", help="to compare demand with capacity")
+    ] = None,
+    peak: Annotated[float, typer.Option("--peak", help="busiest hour's rate over the mean")] = 3.0,
+    redis_memory: Annotated[
+        str | None, typer.Option("--redis-memory", help="such as 8gb [default: the measured maxmemory]")
+    ] = None,
+    disk: Annotated[str | None, typer.Option("--disk", help="of ClickHouse, such as 100gb")] = None,
+    search: Annotated[
+        Path | None, typer.Option("--search", help="result of capacity search [default: the latest]")
+    ] = None,
+    growth: Annotated[
+        Path | None, typer.Option("--growth", help="result of capacity growth [default: the latest]")
+    ] = None,
+    out: options.Out = None,
+    json_: options.Json = False,
+) -> None:
+    """Say which limit is reached first, when, and what to change by then, from what was measured."""
+    from bench.planning_ahead import PlanFlags, plan
+
+    flags = PlanFlags(
+        patterns_per_day=patterns_per_day,
+        sessions_per_day=sessions_per_day,
+        horizon=horizon,
+        patterns_now=patterns_now,
+        nodes=nodes,
+        requests_per_session=requests_per_session,
+        peak=peak,
+        redis_memory=redis_memory,
+        disk=disk,
+        search=search,
+        growth=growth,
+    )
+    raise typer.Exit(plan(flags, out, as_json=json_))

@@ -56,11 +56,17 @@ def capacity_line(result: SearchResult) -> str:
         if result.ended == "refused":
             return f"No capacity: {result.reason}."
         if high is None:
-            return f"No capacity found: {result.reason or 'no load was settled'}."
+            return "No capacity found: no load was settled."
         return f"No capacity: {objectives} is missed at {_rate(high)} already, the lowest load tested."
     if high is None:
         return f"Capacity: {_rate(low)} or more tested; {objectives} never failed."
     return f"Capacity: {objectives} held at {_rate(low)} and failed at {_rate(high)}."
+
+
+def recommended_line(result: SearchResult) -> str | None:
+    if result.recommended is None:
+        return None
+    return f"Recommended operating load: {_rate(result.recommended)}, confirmed by a longer trial."
 
 
 def _search(result: SearchResult) -> Iterator[RenderableType]:
@@ -80,10 +86,8 @@ def _search(result: SearchResult) -> Iterator[RenderableType]:
         yield indented(f"Binding objective: {result.binding_objective}.")
     if result.binding:
         yield indented(result.binding)
-    if result.recommended is not None:
-        yield indented(
-            f"Recommended operating load: {_rate(result.recommended)}, confirmed by a longer trial."
-        )
+    if (recommended := recommended_line(result)) is not None:
+        yield indented(recommended)
     for note in result.notes:
         yield indented(note)
 

@@ -1,0 +1,131 @@
+"""How long a deployment carries its growth: what is reached first, when, and what to change by then.
+
+Pure: from the results of `capacity search` and `capacity growth`, what the planner expects, and the day it is
+asked. Patterns grow by so many a day and stay; sessions come at a constant rate and live for their TTL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from bench.capacity.laws import size_words
+from bench.capacity.limits import SEARCH_COMMAND, Expected, Limit, limits_ahead, session_ttl
+from bench.capacity.results import GrowthResult, SearchResult
+
+#: Bytes per pattern are called an extrapolation from so many times the patterns measured.
+FAR = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityPlan:
+    """`ceiling`: today's capacity in one sentence. `limits`: the earliest first, the unknown last."""
+
+    today: date
+    end: date
+    expected: Expected
+    ceiling: str
+    headline: str
+    limits: tuple[Limit, ...]
+    assumptions: tuple[str, ...]
+    missing: tuple[str, ...]
+    sources: tuple[str, ...]
+
+    @property
+    def first(self) -> Limit | None:
+        return next((limit for limit in self.limits if limit.status in ("now", "dated")), None)
+
+
+def plan(
+    expected: Expected,
+    search: SearchResult | None,
+    growth: GrowthResult | None,
+    today: date,
+    ceiling: str | None = None,
+) -> CapacityPlan:
+    """`ceiling`: the search's result in words."""
+    limits = sorted(limits_ahead(expected, search, growth, today), key=_order)
+    asked = [limit.missing for limit in limits] + ([SEARCH_COMMAND] if search is None else [])
+    missing = tuple(dict.fromkeys(command for command in asked if command))
+    end = today + timedelta(days=expected.horizon_days)
+    return CapacityPlan(
+        today=today,
+        end=end,
+        expected=expected,
+        ceiling=ceiling or f"Today's ceiling is not measured: no search run; run {SEARCH_COMMAND}.",
+        headline=_headline(limits, end),
+        limits=tuple(limits),
+        assumptions=tuple(_assumptions(expected, search, growth)),
+        missing=missing,
+        sources=tuple(
+            f"capacity {result.kind} {result.id}" for result in (search, growth) if result is not None
+        ),
+    )
+
+
+def _order(limit: Limit) -> tuple[int, date]:
+    rank = {"now": 0, "dated": 1, "beyond": 2, "unknown": 3}[limit.status]
+    return rank, limit.likely or limit.first or date.max
+
+
+def _headline(limits: Sequence[Limit], end: date) -> str:
+    reached = [limit for limit in limits if limit.status in ("now", "dated")]
+    unknown = [limit.name for limit in limits if limit.status == "unknown"]
+    judged = len(limits) - len(unknown)
+    doubt = f" Not judged for want of a measurement or a number: {', '.join(unknown)}." if unknown else ""
+    if not judged:
+        return f"Nothing can be said yet.{doubt}"
+    if not reached:
+        return f"No limit that was judged is reached by {end.isoformat()}.{doubt}"
+    first = reached[0]
+    when = (
+        "already today" if first.status == "now" or first.likely is None else f"on {first.likely.isoformat()}"
+    )
+    return f"The first limit is {first.name}, reached {when}.{doubt}"
+
+
+def _assumptions(
+    expected: Expected, search: SearchResult | None, growth: GrowthResult | None
+) -> Iterator[str]:
+    nodes = "1 node" if expected.nodes == 1 else f"{expected.nodes} nodes"
+    yield (
+        f"{expected.patterns_per_day:g} patterns a day are learned and none is deleted, spread evenly over "
+        f"{nodes}; today there are {expected.patterns_now:g}."
+    )
+    yield (
+        f"{expected.sessions_per_day:g} sessions a day, {expected.peak:g} times the mean at the peak; each "
+        f"stays for {session_ttl(growth):g} s after its last request."
+    )
+    if growth is not None and growth.sizes:
+        measured = growth.nodes * max(growth.sizes)
+        end = expected.patterns(expected.horizon_days)
+        far = (
+            f", which is {end / measured:.0f} times as many as were measured: a rough extrapolation"
+            if end > FAR * measured
+            else ""
+        )
+        yield (
+            f"A pattern costs as many bytes at {size_words(end)} patterns as up to {size_words(measured)}"
+            f"{far}."
+        )
+        yield (
+            "Patterns are like those of the scenario: "
+            + ", ".join(
+                f"{name} {growth.plan.data[name]}"
+                for name in ("events", "symbols")
+                if name in growth.plan.data
+            )
+            + "."
+        )
+    if search is not None and growth is not None:
+        yield "A deployment answers as many times fewer requests as the mean service time of the mix grows."
+        yield from _differences(search, growth)
+
+
+def _differences(search: SearchResult, growth: GrowthResult) -> Iterator[str]:
+    ours, theirs = search.machine, growth.machine
+    if ours and theirs and (ours.cpu_model, ours.cores) != (theirs.cpu_model, theirs.cores):
+        yield "Search and growth ran on different machines; their numbers are used together anyway."
+    if search.plan.target != growth.plan.target:
+        yield "Search and growth ran on targets set differently; their numbers are used together anyway."
