@@ -7,6 +7,7 @@ from dataclasses import asdict
 from bench.gate import objectives, soundness
 from bench.gate.measurements import measurements
 from bench.record import manifest as manifests
+from bench.record import recall
 from bench.record.estimates import Estimates
 from bench.record.reader import RunRecord
 from bench.runner import Judgement
@@ -31,6 +32,9 @@ def _verdict(text: str, record: RunRecord, believed: soundness.Soundness) -> man
     verdict = objectives.judge(objective, Estimates(record), overloaded=believed.overloaded)
     measured = verdict.measured
     unsound = believed.level == "unsound"
+    sentence = verdict.sentence
+    if objective.kind == "recall" and measured is None:
+        sentence = "; ".join((sentence, *recall.missing(record)))
     return manifests.ObjectiveVerdict(
         objective=text,
         verdict="inconclusive" if unsound else verdict.outcome,
@@ -38,5 +42,5 @@ def _verdict(text: str, record: RunRecord, believed: soundness.Soundness) -> man
         low=measured.low if measured else None,
         high=measured.high if measured else None,
         n=measured.n if measured else 0,
-        sentence="the measurement is unsound" if unsound else verdict.sentence,
+        sentence="the measurement is unsound" if unsound else sentence,
     )

@@ -7,9 +7,11 @@
     errors < 0.1%            errors(predict) <= 1%    share of requests that failed
     dropped < 1%                                      share of due requests that were never sent
     rate(predict) >= 20/s                             requests answered successfully per second
+    recall@10 >= 0.98        recall@3 >= 98%          share of the true 10 nearest vectors that a search
+                                                      finds, asked as KATO asks; the worst collection counts
 
 Without an operation, all of the measure phase counts. Spaces are free. Comparisons: < <= > >=. Times need a
-unit (us, ms, s), shares need %, rates may carry /s.
+unit (us, ms, s), shares need %, rates may carry /s, recall is a number up to 1 or a percentage.
 """
 
 from __future__ import annotations
@@ -26,11 +28,23 @@ from bench.record.vocabulary import OPERATIONS
 from bench.stats.quantiles import Estimate, required
 from bench.stats.ratios import required_without_hits
 
-Kind = Literal["time", "share", "rate"]
+Kind = Literal["time", "share", "rate", "recall"]
 Comparison = Literal["<", "<=", ">", ">="]
 Outcome = Literal["pass", "fail", "inconclusive"]
 
-_EXAMPLE = {"time": "p95(predict) < 50ms", "share": "errors < 0.1%", "rate": "rate(predict) >= 20/s"}
+_EXAMPLE: dict[Kind, str] = {
+    "time": "p95(predict) < 50ms",
+    "share": "errors < 0.1%",
+    "rate": "rate(predict) >= 20/s",
+    "recall": "recall@10 >= 0.98",
+}
+#: What a bound of each kind must look like, and the unit that makes it so whatever its number.
+_NEEDS: dict[Kind, tuple[str, str]] = {
+    "time": ("a time needs us, ms or s", "ms"),
+    "share": ("a share needs %", "%"),
+    "rate": ("a rate needs /s", "/s"),
+    "recall": ("recall is a number up to 1, or has a %", ""),
+}
 _COMPARISONS: dict[str, Comparison] = {"<": "<", "<=": "<=", "≤": "<=", ">": ">", ">=": ">=", "≥": ">="}
 _KINDS: dict[str, Kind] = {
     "mean": "time",
@@ -45,6 +59,7 @@ _SHOW: dict[Kind, Callable[[float], str]] = {
     "time": words.duration,
     "share": words.share,
     "rate": words.frequency,
+    "recall": "{:.4g}".format,
 }
 
 _FORM = re.compile(
@@ -52,12 +67,13 @@ _FORM = re.compile(
     r"(?P<comparison><=|>=|[<>≤≥])\s*(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>%|/?\s*[A-Za-zµμ]+)?"
 )
 _PERCENTILE = re.compile(r"p(\d+(?:\.\d+)?)")
+_RECALL = re.compile(r"recall@([1-9]\d*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A bound on one statistic. `bound` is in seconds, as a share from 0 to 1, or per second, by `kind`;
-    `operation` None means all of them."""
+    """A bound on one statistic. `bound` is in seconds, as a share from 0 to 1 (recall is one, too), or per
+    second, by `kind`; `operation` None means all of them."""
 
     text: str
     statistic: str
@@ -76,15 +92,16 @@ class Measured(Protocol):
     """What a run measured. Called with (statistic, operation or None for all)."""
 
     def estimate(self, statistic: str, operation: str | None) -> Estimate | None:
-        """The estimate in seconds, as a share, or per second; None where the run had no such operation.
+        """The estimate in seconds, as a share, or per second; None where the run had no such operation, or no
+        such recall probe.
 
-        Percentiles are asked for as `p95` or `p99.9`; `percentile_of` gives their quantile. `max` is what it
-        is: its interval is the value itself."""
+        Percentiles are asked for as `p95` or `p99.9`, recall as `recall@10`; `percentile_of` and
+        `neighbours_of` give their numbers. `max` is what it is: its interval is the value itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`measured` is None where the run had no such operation."""
+    """`measured` is None where the run had no such operation, or no such recall probe."""
 
     objective: Objective
     outcome: Outcome
@@ -102,6 +119,12 @@ def percentile_of(statistic: str) -> float | None:
     return q if 0 < q < 1 else None
 
 
+def neighbours_of(statistic: str) -> int | None:
+    """The number of neighbours that a statistic such as `recall@10` means (10); None if it is no recall."""
+    match = _RECALL.fullmatch(statistic)
+    return None if match is None else int(match[1])
+
+
 def parse(text: str) -> Objective:
     """Read an objective. Raises UsageError with one sentence that quotes it and shows a right one."""
 
@@ -114,9 +137,12 @@ def parse(text: str) -> Objective:
     statistic, unit = match["statistic"].lower(), (match["unit"] or "").replace(" ", "")
     operation = match["operation"].lower() if match["operation"] is not None else None
     comparison = _COMPARISONS[match["comparison"]]
-    kind = "time" if percentile_of(statistic) is not None else _KINDS.get(statistic)
+    kind = _kind(statistic)
     if kind is None:
-        raise wrong(_unknown_statistic(statistic), _EXAMPLE["time"])
+        example = _EXAMPLE["recall" if statistic.startswith("recall") else "time"]
+        raise wrong(_unknown_statistic(statistic), example)
+    if kind == "recall" and operation is not None:
+        raise wrong("recall is that of collections, it takes no operation", _EXAMPLE[kind])
     if operation is not None and operation not in OPERATIONS:
         suggested = _nearest(operation, OPERATIONS) or "predict"
         raise wrong(
@@ -127,14 +153,19 @@ def parse(text: str) -> Objective:
     subject = f"{statistic}({operation})" if operation else statistic
     bound = _bound(kind, number, unit)
     if bound is None:
-        suffix = {"time": "ms", "share": "%", "rate": "/s"}[kind]
-        needs = {"time": "a time needs us, ms or s", "share": "a share needs %", "rate": "a rate needs /s"}
-        raise wrong(needs[kind], f"{subject} {comparison} {number:g}{suffix}")
-    if kind == "share" and bound > 1:
-        raise wrong("a share cannot exceed 100%", _EXAMPLE[kind])
+        needs, suffix = _NEEDS[kind]
+        raise wrong(needs, f"{subject} {comparison} {number:g}{suffix}" if suffix else _EXAMPLE[kind])
+    if kind in ("share", "recall") and bound > 1:
+        raise wrong(f"{'recall' if kind == 'recall' else 'a share'} cannot exceed 100%", _EXAMPLE[kind])
     if comparison == "<" and bound == 0:
         raise wrong("nothing is below zero", f"{subject} <= 0{'%' if kind == 'share' else unit}")
     return Objective(text.strip(), statistic, operation, comparison, bound, kind)
+
+
+def _kind(statistic: str) -> Kind | None:
+    if percentile_of(statistic) is not None:
+        return "time"
+    return "recall" if neighbours_of(statistic) is not None else _KINDS.get(statistic)
 
 
 def _bound(kind: Kind, number: float, unit: str) -> float | None:
@@ -143,6 +174,8 @@ def _bound(kind: Kind, number: float, unit: str) -> float | None:
         return None if scale is None else number * scale
     if kind == "share":
         return number / 100 if unit == "%" else None
+    if kind == "recall":
+        return {"": number, "%": number / 100}.get(unit)
     return number if unit in ("", "/s") else None
 
 
@@ -159,6 +192,8 @@ def _complaint(text: str) -> str:
 def _unknown_statistic(statistic: str) -> str:
     if re.fullmatch(r"p\d+(\.\d+)?", statistic):
         return "a percentile lies between p0 and p100, both excluded (the largest value is max)"
+    if statistic.startswith("recall"):
+        return "recall needs a number of neighbours"
     known = ("p50", "p95", "p99", *_KINDS)
     nearest = _nearest(statistic, known)
     return f'there is no statistic "{statistic}"' + (f" (did you mean {nearest}?)" if nearest else "")
@@ -190,7 +225,8 @@ def judge(objective: Objective, measured: Measured, *, overloaded: bool = False)
 def _compare(objective: Objective, estimate: Estimate | None) -> tuple[Outcome, str]:
     subject, show = objective.subject, _SHOW[objective.kind]
     if estimate is None or (estimate.value is None and estimate.n == 0):
-        return "inconclusive", f"{subject}: the run measured no such request"
+        what = "has no such probe" if objective.kind == "recall" else "measured no such request"
+        return "inconclusive", f"{subject}: the run {what}"
     if estimate.value is None:
         q = percentile_of(objective.statistic)
         needed = f"; it takes {required(q)}" if q is not None else ""
@@ -232,6 +268,8 @@ def _remedy(objective: Objective, estimate: Estimate) -> str:
     if objective.kind == "share" and estimate.value == 0 and 0 < objective.bound < 1:
         needed = required_without_hits(objective.bound)
         return f"; without a single one it takes {needed} requests, not {estimate.n}"
+    if objective.kind == "recall":
+        return "; more queries narrow it (--data queries=N)"
     return "; a longer run narrows it"
 
 

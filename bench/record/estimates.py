@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bench.record.manifest import Phase, Totals
 from bench.record.reader import RunRecord
+from bench.record.recall import as_kato_asks, recall_of
 from bench.stats import quantiles
 from bench.stats.histogram import MAX_VALUE
 from bench.stats.quantiles import Estimate
@@ -70,6 +71,12 @@ class Estimates:
         counts = sum(chosen, np.zeros(self._bins, np.int64))
         return _scaled(quantiles.rate(counts.tolist()), 1 / width)
 
+    def recall(self, k: int) -> Estimate | None:
+        """Share of the true `k` nearest vectors that a search finds which is asked as KATO asks, in the worst
+        collection; None where the run did not probe it."""
+        probe = as_kato_asks(recall_of(self.record), k)
+        return None if probe is None else probe.recall
+
     def count(self, operation: str | None = None) -> Totals:
         return self.record.count(operation, self.phase)
 
@@ -85,11 +92,14 @@ class Estimates:
         return self.span.end - self.span.start if self.span and self.span.end is not None else 0.0
 
     def estimate(self, statistic: str, operation: str | None) -> Estimate | None:
-        """By the names that objectives use: `p95`, `p99.9`, `mean`, `max`, `errors`, `dropped`, `rate`.
+        """By the names that objectives use: `p95`, `p99.9`, `mean`, `max`, `errors`, `dropped`, `rate`,
+        `recall@10`.
 
-        None where the run had no such operation. Raises KeyError for another name."""
+        None where the run had no such operation or recall probe. Raises KeyError for another name."""
         if operation is not None and operation not in self.record.operations():
             return None
+        if statistic.startswith("recall@"):
+            return self.recall(int(statistic.removeprefix("recall@")))
         if statistic.startswith("p") and statistic[1:2].isdigit():
             return self.percentile(round(float(statistic[1:]) / 100, 12), operation)
         return {

@@ -51,6 +51,9 @@ def verdict(text: str, *estimate: float | None, n: int = 1000, overloaded: bool 
         ("rate(predict) >= 20/s", "rate", "predict", ">=", 20.0, "rate"),
         ("rate > .5 / s", "rate", None, ">", 0.5, "rate"),
         ("rate ≥ 20", "rate", None, ">=", 20.0, "rate"),
+        ("recall@10 >= 0.98", "recall@10", None, ">=", 0.98, "recall"),
+        ("Recall@3 > 98 %", "recall@3", None, ">", 0.98, "recall"),
+        ("recall@10 >= 1", "recall@10", None, ">=", 1.0, "recall"),
     ],
 )
 def test_the_grammar(
@@ -93,6 +96,12 @@ def test_every_operation_has_objectives(operation: str) -> None:
         ("latency < 50ms", 'no statistic "latency"', "p95(predict) < 50ms"),
         ("error < 1%", "did you mean errors?", "p95(predict) < 50ms"),
         ("p100 < 50ms", "the largest value is max", "p95(predict) < 50ms"),
+        ("recall@10 >= 98", "cannot exceed 100%", "recall@10 >= 0.98"),
+        ("recall@10 >= 101%", "cannot exceed 100%", "recall@10 >= 0.98"),
+        ("recall@10 >= 0.98/s", "a number up to 1, or has a %", "recall@10 >= 0.98"),
+        ("recall >= 0.98", "needs a number of neighbours", "recall@10 >= 0.98"),
+        ("recall@0 >= 0.98", "needs a number of neighbours", "recall@10 >= 0.98"),
+        ("recall@10(predict) >= 0.98", "takes no operation", "recall@10 >= 0.98"),
         ("p0 < 50ms", "between p0 and p100", "p95(predict) < 50ms"),
     ],
 )
@@ -222,3 +231,26 @@ def test_times_of_an_overloaded_run_are_lower_bounds(
 
 def test_objectives_compare_by_value() -> None:
     assert parse("p95<50ms") == Objective("p95<50ms", "p95", None, "<", 0.05, "time")
+
+
+@pytest.mark.parametrize(
+    ("estimate", "outcome", "words"),
+    [
+        ((0.995, 0.985, 1.0), "pass", "recall@10 is 0.995 (0.985 to 1), wanted >= 0.98"),
+        ((0.15, 0.14, 0.16), "fail", "recall@10 is 0.15 (0.14 to 0.16), wanted >= 0.98"),
+        ((0.981, 0.975, 0.987), "inconclusive", "--data queries=N"),
+    ],
+)
+def test_recall_is_judged_on_its_interval(
+    estimate: tuple[float, float, float], outcome: str, words: str
+) -> None:
+    judged = verdict("recall@10 >= 0.98", *estimate, n=300)
+    assert judged.outcome == outcome
+    assert words in judged.sentence
+
+
+def test_recall_that_was_not_probed_is_inconclusive() -> None:
+    run = Run(None)
+    judged = judge(parse("recall@7 >= 0.98"), run)
+    assert (judged.outcome, judged.sentence) == ("inconclusive", "recall@7: the run has no such probe")
+    assert run.asked == [("recall@7", None)]

@@ -11,6 +11,7 @@ from manifests import example
 
 from bench.record import manifest as manifests
 from bench.record import recall
+from bench.record.estimates import Estimates
 from bench.record.reader import RunRecord
 
 
@@ -71,3 +72,11 @@ def test_a_probe_that_was_not_made_says_why(tmp_path: Path) -> None:
     record = _record(tmp_path, {"t": 1.0, "kind": "recall_missing", "collection": "c", "reason": "it is red"})
     assert recall.recall_of(record) == ()
     assert recall.missing(record) == ("it is red",)
+
+
+def test_estimates_tell_recall_as_objectives_ask_for_it(tmp_path: Path) -> None:
+    estimates = Estimates(_record(tmp_path, _event()))
+    found = estimates.estimate("recall@10", None)
+    assert found is not None
+    assert found.value == pytest.approx(29 / 30)
+    assert estimates.estimate("recall@5", None) is None
