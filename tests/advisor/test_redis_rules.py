@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from advisor.evidence import Counts, Evidence, Knob, RedisUse
-from advisor.findings import Change
 from advisor.rules import discover, redis
 from advisor.rules.base import Rule
 from bench.knobs.catalogue import find
@@ -104,7 +103,8 @@ def test_sentences_carry_the_numbers() -> None:
     assert risk.sentence.startswith(
         "At 8 GB (32.4 MB in use) Redis begins to throw away any key (redis.maxmemory-policy is allkeys-lru)"
     )
-    assert risk.changes == (Change("redis.maxmemory-policy", LRU, "noeviction"),)
+    (change,) = risk.changes
+    assert (change.knob, change.old, change.new) == ("redis.maxmemory-policy", LRU, "noeviction")
 
     lost = redis.keys_evicted(run(evicted(21500), maxmemory_policy=LRU))
     assert lost is not None
