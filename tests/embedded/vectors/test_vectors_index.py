@@ -145,6 +145,16 @@ def test_patching_the_threshold_starts_the_build_that_is_now_due(
     assert info["config"]["optimizer_config"]["indexing_threshold"] == 50
 
 
+def test_patching_the_threshold_leaves_an_index_as_it_is(
+    front: Front, name: str, vectors: np.ndarray
+) -> None:
+    build(front, name, vectors)
+    set_threshold(front, name, 10_000)
+    info = front.info(name)
+    assert (info["status"], info["indexed_vectors_count"]) == ("green", COUNT)
+    assert info["config"]["optimizer_config"]["indexing_threshold"] == 10_000
+
+
 def test_a_patch_of_an_empty_collection_holds_at_once(front: Front, name: str, vectors: np.ndarray) -> None:
     build(front, name, vectors[:0])
     front.client.update_collection(name, hnsw_config=models.HnswConfigDiff(m=8))

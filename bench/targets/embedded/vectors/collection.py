@@ -300,10 +300,10 @@ class Collection:
             if settings == self.settings:
                 return
             await self._cancel_build()
-            if self._shard.info().indexed_vectors_count:
-                self._outdated = True
-            else:
+            if not self._shard.info().indexed_vectors_count:
                 self._reload(settings)
+            elif not settings.same_index(self.settings):
+                self._outdated = True
             self._save(settings, self._number, self._outdated)
             self.settings = settings
             self._declined_at = None

@@ -256,6 +256,10 @@ class Settings:
             quantization=quantization,
         )
 
+    def same_index(self, other: Settings) -> bool:
+        """Whether an index built under the other settings is as one built under these would be."""
+        return (self.params, self.hnsw, self.quantization) == (other.params, other.hnsw, other.quantization)
+
     @property
     def dimension(self) -> int:
         return int(self.params["vectors"]["size"])
