@@ -11,6 +11,7 @@ import redis
 from collector_rig import Valkey
 
 from bench.collectors.base import WHOLE, Collector, Context, Row
+from bench.collectors.redis_keys import family_of
 from bench.collectors.sources.redis import GLOBAL_STREAM, RedisCollector
 from bench.targets.base import PartFacts, TargetFacts
 
@@ -125,3 +126,79 @@ def test_a_restart_and_a_changed_policy_are_events(valkey: Valkey, tmp_path: Pat
 
     assert [kind for kind, _ in notes] == ["config_changed", "restarted", "config_changed"]
     assert notes[0][1] == {"knob": "redis.maxmemory-policy", "old": "noeviction", "new": "volatile-lru"}
+
+
+def test_a_stream_is_weighed(valkey: Valkey, table: Table) -> None:
+    collector = make(valkey.address)
+    empty = table(collector, collector.sample())
+    with valkey.client.pipeline(transaction=False) as pipeline:
+        for number in range(20_000):
+            pipeline.xadd(GLOBAL_STREAM, {"data": "x" * 100, "n": number})
+        pipeline.execute()
+    full = table(collector, collector.sample())
+
+    grown = full["used_memory_bytes", WHOLE] - empty["used_memory_bytes", WHOLE]
+    assert ("stream_bytes", GLOBAL_STREAM) not in empty
+    assert full["stream_bytes", GLOBAL_STREAM] == pytest.approx(grown, rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("key", "family"),
+    [
+        ("kato:session:session-0a-17", "kato:session"),
+        ("kato:session:_active_index", "other"),
+        ("kato:metrics:conditional_probability:9f", "kato:metrics"),
+        ("stm:events:bench_1_kato", "stream"),
+        ("node_kato:prediction:obs-1", "prediction"),
+        ("node_kato:symbols:freq", "symbols"),
+        ("node_kato:symbol_to_patterns:a:b", "symbol_to_patterns"),
+        ("node_kato:unheard:of", "other"),
+        ("alone", "other"),
+    ],
+)
+def test_keys_have_families(key: str, family: str) -> None:
+    assert family_of(key) == family
+
+
+def test_keys_are_sampled_by_family(valkey: Valkey, table: Table) -> None:
+    for number in range(300):
+        valkey.client.set(f"n_kato:frequency:{number}", 1)
+        valkey.client.set(f"n_kato:prediction:{number}", "x" * 5000)
+        valkey.client.set(f"kato:session:session-{number}", "x", ex=1000)
+    collector = make(valkey.address)
+    for _ in range(50):
+        rows = table(collector, collector.sample())
+
+    families = ("frequency", "prediction", "kato:session")
+    drawn = {family: rows["sampled_keys_total", family] for family in families}
+    assert sum(drawn.values()) == 400
+    assert min(drawn.values()) > 70
+    endless = {family: rows["sampled_keys_without_ttl_total", family] for family in families}
+    assert endless == drawn | {"kato:session": 0}
+    assert rows["sampled_bytes_total", "prediction"] / drawn["prediction"] > 5000
+    assert rows["sampled_bytes_total", "frequency"] / drawn["frequency"] < 200
+
+
+def test_where_random_keys_are_forbidden_it_is_asked_once(valkey: Valkey, table: Table) -> None:
+    valkey.client.set("n_kato:frequency:1", 1)
+    valkey.client.execute_command("ACL", "SETUSER", "default", "-randomkey")
+    collector = make(valkey.address)
+    refused = [table(collector, collector.sample())["error_replies_total", WHOLE] for _ in range(4)]
+    assert refused[1] > refused[0]
+    assert refused[1] == refused[2] == refused[3]
+    assert valkey.client.get("n_kato:frequency:1") == "1"
+
+
+def test_sampling_keys_costs_the_server_little(valkey: Valkey) -> None:
+    with valkey.client.pipeline(transaction=False) as pipeline:
+        for number in range(20_000):
+            pipeline.set(f"n_kato:frequency:{number}", 1)
+        pipeline.execute()
+    valkey.client.config_resetstat()
+    collector = make(valkey.address)
+    for _ in range(50):
+        collector.sample()
+    spent = {name: statistics["usec"] for name, statistics in valkey.client.info("commandstats").items()}
+    sampling = sum(spent[f"cmdstat_{name}"] for name in ("randomkey", "ttl", "memory|usage"))
+    # INFO itself, asked once a sample, is the yardstick.
+    assert sampling < 2 * spent["cmdstat_info"]

@@ -1,4 +1,4 @@
-"""Redis or Valkey: INFO, the number of keys, and the length of KATO's global event stream."""
+"""Redis or Valkey: INFO, the number of keys, KATO's global event stream, and a few keys at random."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from bench.collectors import redis_keys
 from bench.collectors.base import WHOLE, Collector, Context, Discovery, Knob, Metric, Row, counter, gauge
 from bench.targets.base import PartFacts
 
@@ -27,6 +28,7 @@ _INFO = {
         "mem_fragmentation_ratio",
         gauge("resident / allocated memory; means nothing while little is allocated"),
     ),
+    "total_system_memory_bytes": ("total_system_memory", gauge("memory of the server's machine", "bytes")),
     "connected_clients": ("connected_clients", gauge("open client connections")),
     "blocked_clients": ("blocked_clients", gauge("clients in a blocking call")),
     "rejected_connections_total": ("rejected_connections", counter("refused, as maxclients was reached")),
@@ -68,6 +70,10 @@ _OTHERS = {
     "command_seconds_total": counter("time in the command; instance = command", "seconds"),
     "keys": gauge("keys of database 0"),
     "stream_entries": gauge("entries of a stream; instance = its key"),
+    "stream_bytes": gauge(
+        "memory of a stream, estimated from some of its nodes; instance = its key", "bytes"
+    ),
+    **redis_keys.METRICS,
 }
 
 #: The commands of KATO's request paths, and those that hurt everybody (scans, whole-set reads).
@@ -79,6 +85,8 @@ _COMMANDS = (
 
 _CONFIG = ("maxmemory", "maxmemory-policy", "appendonly", "appendfsync", "save", "io-threads", "maxclients")
 _WHOLE_NUMBERS = {"maxmemory", "io-threads", "maxclients"}
+#: Only with this allocator can the server defragment; `activedefrag` is told whether or not.
+_DEFRAGMENTS = "jemalloc"
 
 
 class RedisCollector:
@@ -91,6 +99,7 @@ class RedisCollector:
 
     def __init__(self, address: str, context: Context) -> None:
         self._client = connect(address)
+        self._keys = redis_keys.KeySampler(self._client)
         self._note = context.note
         self._run_id: str | None = None
         self._policy: str | None = None
@@ -114,7 +123,8 @@ class RedisCollector:
             pipeline.info("all")
             pipeline.dbsize()
             pipeline.xlen(GLOBAL_STREAM)
-            info, keys, entries = pipeline.execute(raise_on_error=False)
+            pipeline.memory_usage(GLOBAL_STREAM)
+            info, keys, entries, size = pipeline.execute(raise_on_error=False)
         if isinstance(info, Exception):
             raise info
         self._watch(info)
@@ -123,7 +133,9 @@ class RedisCollector:
             rows.append(("keys", WHOLE, float(keys)))
         if isinstance(entries, int):
             rows.append(("stream_entries", GLOBAL_STREAM, float(entries)))
-        return rows
+        if isinstance(size, int):
+            rows.append(("stream_bytes", GLOBAL_STREAM, float(size)))
+        return [*rows, *self._keys.rows()]
 
     def close(self) -> None:
         self._client.close()
@@ -139,8 +151,9 @@ class RedisCollector:
 
     def _knobs(self, info: Mapping[str, Any]) -> dict[str, Knob]:
         """From CONFIG GET; hosted Redis forbids that command, then INFO tells some of it."""
+        names = (*_CONFIG, "activedefrag") if _DEFRAGMENTS in str(info.get("mem_allocator")) else _CONFIG
         try:
-            values = {name: value for name in _CONFIG for value in self._client.config_get(name).values()}
+            values = {name: value for name in names for value in self._client.config_get(name).values()}
         except redis.ResponseError:
             values = {
                 "maxmemory": info.get("maxmemory"),
