@@ -7,15 +7,17 @@ the same kind of question, at which load the share of misses reaches the budget,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.errors import UsageError
 from bench.gate import objectives
 from bench.gate.objectives import Objective, percentile_of
-from bench.stats.quantiles import required
 
 _EXAMPLE = "p95(predict)<80ms"
+#: Without so many expected misses the share of clustered ones is mostly chance.
+MISSES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,9 @@ class Goal:
 
     @property
     def sample(self) -> int:
-        """Requests without which the percentile in question has no interval, and so no meaning; 1 for a
-        share, which any sample has."""
-        q = percentile_of(self.objective.statistic)
-        return required(q) if q is not None else 1
+        """Requests that settle a load: as many as hold ten misses where the verdict turns, as late requests
+        come in clusters, and short trials often have none of a rare one; 1 where every sample has a share."""
+        return math.ceil(round(MISSES / self.budget, 6)) if self.limit is not None and self.budget else 1
 
     def severity(self, missed: int, requests: int) -> float:
         """How far the misses exhaust the budget: up to 1 the goal is met.

@@ -108,6 +108,13 @@ def _break(bound: Objective, runs: Sequence[SizeOutcome]) -> Break:
         for run in runs
         if (estimate := run.statistics.get(name)) is not None and estimate.value is not None
     }
+    smallest = min(values, default=0)
+    if values and values[smallest] >= bound.bound:
+        return Break(
+            objective=bound.text,
+            sizes=Interval(high=float(smallest)),
+            sentence=f"{bound.text} is missed at {smallest} patterns per node already, the smallest size.",
+        )
     law = fitted(name, runs)
     if law is None:
         return Break(
@@ -116,13 +123,7 @@ def _break(bound: Objective, runs: Sequence[SizeOutcome]) -> Break:
             sentence=f"Where {bound.text} breaks is unknown: {bound.subject} could be told at {len(values)} "
             f"sizes, and a law takes {FEWEST_SIZES}.",
         )
-    smallest, largest = min(values), max(values)
-    if values[smallest] >= bound.bound:
-        return Break(
-            objective=bound.text,
-            sizes=Interval(high=float(smallest)),
-            sentence=f"{bound.text} is missed at {smallest} patterns per node already, the smallest size.",
-        )
+    largest = max(values)
     at, reach = law.reaches(bound.bound), REACH * largest
     if at.value is None or at.value > reach:
         held = max(size for size, value in values.items() if value < bound.bound)

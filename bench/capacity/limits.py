@@ -307,7 +307,7 @@ def _reached(used: Callable[[float], float], limit: float, horizon: int) -> floa
     if used(horizon) < limit:
         return None
     low, high = 0.0, float(horizon)
-    while high - low > 0.5:
+    while high - low > 0.001:
         middle = (low + high) / 2
         low, high = (low, middle) if used(middle) >= limit else (middle, high)
     return high

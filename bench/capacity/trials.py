@@ -25,6 +25,9 @@ class Tally:
     def share(self) -> float:
         return self.missed / self.requests if self.requests else 0.0
 
+    def plus(self, other: Tally) -> Tally:
+        return Tally(self.requests + other.requests, self.missed + other.missed)
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:
