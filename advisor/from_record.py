@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from typing import Any
 
-from advisor.evidence import Counts, Evidence, Load
+from advisor.evidence import Counts, Evidence, Knob, Load
 from advisor.from_series import from_series
 from bench.gate import objectives
+from bench.knobs.catalogue import knobs
 from bench.record.estimates import Estimates
 from bench.record.manifest import Manifest
 from bench.record.reader import RunRecord
@@ -35,6 +38,7 @@ def evidence_of(record: RunRecord) -> Evidence | None:
         found,
         memory_bytes=float(manifest.fingerprint.must_match.memory_bytes),
         qdrant=replace(found.qdrant, recall=recall_of(record)),
+        knobs={**_session_knobs(manifest), **found.knobs},
         chosen=frozenset(manifest.plan.target.knobs),
     )
 
@@ -75,6 +79,16 @@ def _load(manifest: Manifest) -> Load:
         session=plan.session,
         recall_targets=_recall_targets(plan.objectives),
     )
+
+
+def _session_knobs(manifest: Manifest) -> dict[str, Knob]:
+    """The session options in force in every session of the run: KATO's defaults, and what the run sent."""
+    options = {knob.name: knob for knob in knobs() if knob.home == "session config" and knob.acts}
+    sent = {"process_predictions": False, **manifest.plan.session}
+    written: dict[str, Any] = {
+        name: json.dumps(value) if isinstance(value, list) else value for name, value in sent.items()
+    }
+    return {name: written.get(knob.spelled, knob.shipped) for name, knob in options.items()}
 
 
 def _recall_targets(texts: list[str]) -> dict[int, float]:
