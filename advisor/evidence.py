@@ -67,7 +67,8 @@ class RedisUse:
     as a key lost in the preload is lost too; the rest is of the measure phase. `bytes_per_pattern`: growth
     of the used memory while patterns were taught, a pattern's observations included; `bytes_per_observation`:
     growth in the measure phase per observation, which a bounded store does not show. `wasted_bytes`: resident
-    beyond what is used. `stream_growth`: entries that the global event stream gained. `families`: kinds of
+    beyond what is used. `stream_entries`, `stream_bytes`: of the global event stream, which gained
+    `stream_growth` entries. `system_memory_bytes`: of the machine that Redis runs on. `families`: kinds of
     keys. None: unknown."""
 
     used_memory_bytes: float | None = None
@@ -82,7 +83,9 @@ class RedisUse:
     wasted_bytes: float | None = None
     keys: float | None = None
     stream_entries: float | None = None
+    stream_bytes: float | None = None
     stream_growth: float | None = None
+    system_memory_bytes: float | None = None
     families: Mapping[str, KeyFamily] = field(default_factory=dict)
 
 

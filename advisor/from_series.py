@@ -149,7 +149,9 @@ def _redis(
         wasted_bytes=resident - used if resident is not None and used is not None else None,
         keys=series.highest(row("keys"), *window),
         stream_entries=series.highest(stream, *window),
+        stream_bytes=series.highest(row("stream_bytes", _GLOBAL_STREAM), *window),
         stream_growth=series.growth(stream, *window),
+        system_memory_bytes=series.last(row("total_system_memory_bytes"), *window),
         families=_families(rows),
     )
 
