@@ -11,6 +11,7 @@ from bench.loadgen.catalogue import option_values
 from bench.loadgen.client import Exchange, HttpClient
 from bench.loadgen.operations import Request
 from bench.loadgen.preload import Clerk, PreloadError
+from bench.loadgen.qdrant import StoreError
 from bench.loadgen.session import Session, Turn
 from bench.loadgen.traffic import Traffic
 from bench.loadgen.world import World
@@ -24,7 +25,9 @@ _CONNECTIONS = 40
 class StandaloneDriver:
     """Every user sends as soon as its last answer is in and its wait is over: a closed model, as Locust's.
 
-    Options of the scenario come from the environment: KATO_BENCH_DATA="nodes=2 patterns=50"."""
+    Options of the scenario come from the environment: KATO_BENCH_DATA="nodes=2 patterns=50". So do addresses
+    of KATO's stores, for scenarios that reach for them: KATO_BENCH_STORES="qdrant=http://127.0.0.1:6333";
+    without one they leave out what they would do there."""
 
     def __init__(self, environment: Any) -> None:
         self._environment = environment
@@ -34,10 +37,14 @@ class StandaloneDriver:
         environment.events.test_stop.add_listener(self._end)
 
     def _begin(self, environment: Any, **_: Any) -> None:
-        user_class = environment.user_classes[0]
-        given = dict(pair.split("=", 1) for pair in os.environ.get("KATO_BENCH_DATA", "").split())
+        self._user_class = user_class = environment.user_classes[0]
+        self._stores = _pairs("KATO_BENCH_STORES")
+        missing = [name for name in user_class.scenario.get("stores", ()) if name not in self._stores]
+        self._reaches_stores = not missing
+        for name in missing:
+            _say(f'nothing is done at {name} itself: KATO_BENCH_STORES="{name}=URL" would say where it is')
         self.world = World(
-            options=option_values(user_class.scenario, given),
+            options=option_values(user_class.scenario, _pairs("KATO_BENCH_DATA")),
             seed=1,
             run=f"locust{os.getpid()}",
             sessions=environment.runner.target_user_count or 1,
@@ -50,14 +57,20 @@ class StandaloneDriver:
         lessons = itertools.islice(user_class.lessons(self.world), _LESSONS_PER_NODE * len(nodes))
         try:
             self._clerk.teach(lessons, self.world, nodes, lambda: False)
-        except PreloadError as error:
-            print(f"kato-bench: {error}")
+            if self._reaches_stores:
+                user_class.furnish(self.world, self._stores)
+        except (PreloadError, StoreError) as error:
+            _say(str(error))
             environment.process_exit_code = 6
             environment.runner.quit()
         environment.stats.reset_all()
 
     def _end(self, **_: Any) -> None:
+        if self._reaches_stores:
+            self._user_class.examine(self.world, self._stores, _say_event)
         self._clerk.clean(self._sessions, self.world, sorted({session.node for session in self._sessions}))
+        if self._reaches_stores:
+            self._user_class.clear_away(self.world, self._stores)
 
     def enter(self, user: Any) -> Session:
         index = next(self._numbers)
@@ -76,3 +89,24 @@ class StandaloneDriver:
 
     def pause(self) -> float:
         return self.world.rng("pause", next(self._numbers)).uniform(0.1, 0.5)
+
+
+def _pairs(variable: str) -> dict[str, str]:
+    """The NAME=VALUE pairs of an environment variable."""
+    return dict(pair.split("=", 1) for pair in os.environ.get(variable, "").split())
+
+
+def _say(sentence: str) -> None:
+    print(f"kato-bench: {sentence}", flush=True)
+
+
+def _say_event(kind: str, **fields: Any) -> None:
+    """An event in one line; of a list of numbers, which one has for each query, the mean."""
+    means = {
+        key: sum(value) / len(value) if isinstance(value, list) else value for key, value in fields.items()
+    }
+    _say(f"{kind}: " + ", ".join(f"{key} {_short(value)}" for key, value in means.items()))
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
