@@ -5,14 +5,22 @@ STAMP := $(VENV)/.installed-test
 RUN_STAMP := $(VENV)/.installed
 PYTHON ?= python3
 ARGS ?=
+# The whole road on real deployments, half an hour; STORY=quick takes a few minutes.
+STORY_STEPS = story-faults story-patches story-capacity story-gate story-report
 
-.PHONY: run test lint check clean
+.PHONY: run test lint check clean story $(STORY_STEPS)
 
 run: $(RUN_STAMP)
 	$(BIN)/kato-bench run $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
+
+story: $(STAMP)
+	@for step in $(STORY_STEPS); do $(MAKE) --no-print-directory $$step || exit 1; done
+
+$(STORY_STEPS): story-%: $(STAMP)
+	@$(BIN)/python -m tests.story.$*
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

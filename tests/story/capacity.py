@@ -1,0 +1,51 @@
+"""3. The highest rate before and after, and the size at which an objective breaks."""
+
+from __future__ import annotations
+
+from tests.story.stage import FAULTS, QUICK, UntrueError, bench, check, note, noted, settings, tell
+
+_OBJECTIVE = "p95(predict) < 200ms"
+_GROWTH_OBJECTIVE, _BOUND = "p50(predict) < 60ms", 0.060
+_SIZES = "100,200,500,1000,2000" if QUICK else "100,200,500,1000,2000,5000"
+#: How far a measurement at the predicted size may be from the objective's bound.
+_TOLERANCE = 0.25
+
+
+def capacity() -> None:
+    cured = noted().get("cured")
+    if cured is None:
+        raise UntrueError("step 2 has not been told yet: make story-patches")
+    search = ["capacity", "search", "--objective", _OBJECTIVE, "--confirm", "0"]
+    search += ["--budget", "120" if QUICK else "300", "--width", "0.1" if QUICK else "0.05"]
+    # Both with the memory they need: what is compared is what the workers carry.
+    roomy = {**cured, "uvicorn.workers": FAULTS["uvicorn.workers"]}
+    before, after = (bench(*search, *settings(knobs), expect=(0, 5)) for knobs in (roomy, cured))
+    for name, found in (("before", before), ("after", after)):
+        check(
+            f"{name}: {found['low']} to {found['high']}/s under {_OBJECTIVE}, "
+            f"bound by {found['binding_resource']}",
+            found["low"] is not None,
+        )
+    check("after carries more than before", after["low"] > before["low"])
+
+    grown = bench("capacity", "growth", "--sizes", _SIZES, "--objective", _GROWTH_OBJECTIVE, expect=(0, 3, 5))
+    broken = next(one for one in grown["breaks"] if one["sizes"]["value"] is not None)
+    size = round(broken["sizes"]["value"])
+    load = ["--rate", "4", "--arrivals", "constant", "--warmup", "3", "--duration", "30"]
+    there = bench("run", *load, "--data", f"patterns={size}", "--data", "nodes=1")
+    shown = there["operations"]["predict"]["response"]["p50"]["value"]
+    check(
+        f"growth says that {_GROWTH_OBJECTIVE} breaks at {size} patterns; there it is {shown * 1000:.1f} ms",
+        abs(shown - _BOUND) <= _TOLERANCE * _BOUND,
+    )
+    note(
+        capacity={
+            name: {key: found[key] for key in ("low", "high", "binding_objective", "binding_resource")}
+            for name, found in (("before", before), ("after", after))
+        },
+        growth={"size": size, "predicted": _BOUND, "measured": shown},
+    )
+
+
+if __name__ == "__main__":
+    tell("3. Search the capacity", capacity)

@@ -1,0 +1,41 @@
+"""4. The gate passes a build against itself and fails one that burns 15 % more CPU."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from tests.story.stage import FOLDER, QUICK, bench, check, note, tell
+
+_PAIRS = ["--pairs", "4", "--max-pairs", "4"] if QUICK else ["--pairs", "8", "--max-pairs", "12"]
+
+
+def _failures(name: str) -> tuple[int, int]:
+    """(test cases, failures) of a JUnit file."""
+    suite = ElementTree.parse(FOLDER / name).getroot()
+    return len(list(suite.iter("testcase"))), len(list(suite.iter("failure")))
+
+
+def gate() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+
+    def run(candidate: str, junit: str, expect: tuple[int, ...]) -> dict[str, object]:
+        sides = ["--baseline", "--workers 1", "--candidate", candidate]
+        return bench("gate", *sides, *_PAIRS, "--junit", str(FOLDER / junit), expect=expect)
+
+    # With so few pairs a quick story may be too short to be sure that nothing changed.
+    same = run("--workers 1", "same.xml", (0, 5) if QUICK else (0,))
+    cases, failures = _failures("same.xml")
+    check(
+        f"a build against itself: {same['verdict']}, {failures} of {cases} cases failed",
+        not failures,
+    )
+    slow = run("--workers 1 --fault cpu=15%", "slow.xml", (4,))
+    cases, failures = _failures("slow.xml")
+    check(f"15 % more CPU: {slow['verdict']}, {failures} of {cases} test cases failed", failures > 0)
+    said = " ".join(str(line) for line in slow["headline"])  # type: ignore[attr-defined]
+    check(f"the verdict names the operation: {said}", "predict" in said or "observe" in said)
+    note(gate={"same": same["verdict"], "slow": slow["verdict"], "said": said})
+
+
+if __name__ == "__main__":
+    tell("4. Gate a slower build", gate)

@@ -1,0 +1,32 @@
+"""5. One page tells what step 1 found."""
+
+from __future__ import annotations
+
+import re
+
+from tests.story.stage import FOLDER, UntrueError, bench, check, note, noted, tell
+
+
+def report() -> None:
+    sick = noted().get("sick")
+    if sick is None:
+        raise UntrueError("step 1 has not been told yet: make story-faults")
+    pages = {}
+    for scenario, run in sick.items():
+        page = FOLDER / f"{scenario}.html"
+        bench("report", run, "--output", str(page))
+        text = page.read_text()
+        advice = bench("advise", run)
+        for finding in advice["findings"]:
+            check(f"the page of {scenario} shows {finding['title']!r}", finding["title"] in text)
+            for change in finding["recommendations"]:
+                check(f"… with {change['knob']}", change["knob"] in text)
+        check(f"it is one file of {page.stat().st_size / 1e6:.2f} MB", page.stat().st_size < 5e6)
+        fetched = re.findall(r"""(?:src|href)=["']?(?!#|data:)([^"' >]+)""", text)
+        check(f"it fetches nothing {fetched}", not fetched)
+        pages[scenario] = str(page)
+    note(pages=pages)
+
+
+if __name__ == "__main__":
+    tell("5. Read the report", report)
