@@ -119,6 +119,12 @@ class _Gate:
         self._judged: list[Judged] = []
 
     def run(self) -> Outcome:
+        try:
+            return self._run()
+        except KeyboardInterrupt:
+            return self._end("it was stopped", interrupted=True)
+
+    def _run(self) -> Outcome:
         began = self._clock()
         seed = self._plans["baseline"].seed
         looks = self._rules.looks
