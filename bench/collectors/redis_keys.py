@@ -6,14 +6,17 @@ A family's share of the samples is its share of the keys, within what so many sa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import redis
 
-from bench.collectors.base import Metric, Row, counter
+from bench.collectors.base import Metric, Row, counter, describe
 
 #: Per sample of the collector: some hundreds in a run.
 _KEYS = 8
+#: Members of a set, a hash or a stream that its memory is estimated from.
+_MEMBERS = 2
 
 METRICS: Mapping[str, Metric] = {
     "sampled_keys_total": counter("keys drawn at random; instance = family"),
@@ -33,11 +36,12 @@ _NO_TTL = -1
 
 
 class KeySampler:
-    """Counts what it has drawn so far. Where RANDOMKEY is forbidden, as hosts of Redis may do, it gives up
-    after the first refusal."""
+    """Counts what it has drawn so far. Where one of its commands is forbidden, as hosts of Redis may do, it
+    notes `keys_not_sampled` and asks no more."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, note: Callable[..., None]) -> None:
         self._client = client
+        self._note = note
         self._allowed = True
         self._drawn: Counter[str] = Counter()
         self._endless: Counter[str] = Counter()
@@ -53,37 +57,45 @@ class KeySampler:
             yield "sampled_bytes_total", family, float(self._bytes[family])
 
     def _draw(self) -> None:
-        with self._client.pipeline(transaction=False) as pipeline:
-            for _ in range(_KEYS):
-                pipeline.randomkey()
-            answers = pipeline.execute(raise_on_error=False)
-        if any(isinstance(answer, redis.ResponseError) for answer in answers):
-            self._allowed = False
-            return
-        keys = [answer for answer in answers if answer is not None]
-        if not keys:
-            return
-        with self._client.pipeline(transaction=False) as pipeline:
-            for key in keys:
-                pipeline.ttl(key)
-                pipeline.memory_usage(key)
-            answers = pipeline.execute(raise_on_error=False)
-        for key, ttl, size in zip(keys, answers[::2], answers[1::2], strict=True):
-            # Gone since it was drawn, or not for us to ask about.
+        keys = [key for key in self._ask([("RANDOMKEY",)] * _KEYS) if isinstance(key, str)]
+        answers = self._ask(
+            [
+                command
+                for key in keys
+                for command in (("TTL", key), ("MEMORY USAGE", key, "SAMPLES", _MEMBERS))
+            ]
+        )
+        for key, ttl, size in zip(keys, answers[::2], answers[1::2], strict=False):
+            # A key may be gone since it was drawn.
             if isinstance(ttl, int) and isinstance(size, int):
                 family = family_of(key)
                 self._drawn[family] += 1
                 self._endless[family] += ttl == _NO_TTL
                 self._bytes[family] += size
 
+    def _ask(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        """The answers, in one round trip; none at all once a command was refused."""
+        if not commands:
+            return []
+        with self._client.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+            answers = pipeline.execute(raise_on_error=False)
+        refusal = next((answer for answer in answers if isinstance(answer, redis.ResponseError)), None)
+        if refusal is None:
+            return answers
+        self._allowed = False
+        self._note("keys_not_sampled", source="redis", error=describe(refusal))
+        return []
+
 
 def family_of(key: str) -> str:
-    """What a key of KATO's holds: `kato:session`, `kato:metrics`, `stream`, what a node keeps (`frequency`,
+    """What a key of KATO's holds: `session`, `metrics_cache`, `stream`, what a node keeps (`frequency`,
     `prediction` and so on), or `other`."""
     if key.startswith("kato:session:session-"):
-        return "kato:session"
-    if key.startswith("kato:metrics:"):
-        return "kato:metrics"
+        return "session"
+    if key.startswith("kato:metrics:conditional_probability:"):
+        return "metrics_cache"
     if key.startswith("stm:"):
         return "stream"
     kind = key.split(":", 2)[1:2]

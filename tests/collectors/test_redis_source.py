@@ -145,9 +145,10 @@ def test_a_stream_is_weighed(valkey: Valkey, table: Table) -> None:
 @pytest.mark.parametrize(
     ("key", "family"),
     [
-        ("kato:session:session-0a-17", "kato:session"),
+        ("kato:session:session-0a-17", "session"),
         ("kato:session:_active_index", "other"),
-        ("kato:metrics:conditional_probability:9f", "kato:metrics"),
+        ("kato:metrics:conditional_probability:9f", "metrics_cache"),
+        ("kato:metrics:_index", "other"),
         ("stm:events:bench_1_kato", "stream"),
         ("node_kato:prediction:obs-1", "prediction"),
         ("node_kato:symbols:freq", "symbols"),
@@ -169,24 +170,28 @@ def test_keys_are_sampled_by_family(valkey: Valkey, table: Table) -> None:
     for _ in range(50):
         rows = table(collector, collector.sample())
 
-    families = ("frequency", "prediction", "kato:session")
+    families = ("frequency", "prediction", "session")
     drawn = {family: rows["sampled_keys_total", family] for family in families}
     assert sum(drawn.values()) == 400
     assert min(drawn.values()) > 70
     endless = {family: rows["sampled_keys_without_ttl_total", family] for family in families}
-    assert endless == drawn | {"kato:session": 0}
+    assert endless == drawn | {"session": 0}
     assert rows["sampled_bytes_total", "prediction"] / drawn["prediction"] > 5000
     assert rows["sampled_bytes_total", "frequency"] / drawn["frequency"] < 200
 
 
-def test_where_random_keys_are_forbidden_it_is_asked_once(valkey: Valkey, table: Table) -> None:
+@pytest.mark.parametrize("command", ["randomkey", "memory|usage"])
+def test_a_server_that_forbids_sampling_is_asked_once(valkey: Valkey, table: Table, command: str) -> None:
     valkey.client.set("n_kato:frequency:1", 1)
-    valkey.client.execute_command("ACL", "SETUSER", "default", "-randomkey")
-    collector = make(valkey.address)
-    refused = [table(collector, collector.sample())["error_replies_total", WHOLE] for _ in range(4)]
-    assert refused[1] > refused[0]
-    assert refused[1] == refused[2] == refused[3]
-    assert valkey.client.get("n_kato:frequency:1") == "1"
+    valkey.client.execute_command("ACL", "SETUSER", "default", f"-{command}")
+    notes: list[tuple[str, dict[str, Any]]] = []
+    collector = make(valkey.address, notes)
+    samples = [table(collector, collector.sample()) for _ in range(3)]
+
+    assert [kind for kind, _ in notes] == ["keys_not_sampled"]
+    assert "permission" in notes[0][1]["error"]
+    assert all("sampled_keys_total" not in {metric for metric, _ in rows} for rows in samples)
+    assert samples[-1]["keys", WHOLE] == 1
 
 
 def test_sampling_keys_costs_the_server_little(valkey: Valkey) -> None:

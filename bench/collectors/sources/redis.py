@@ -99,7 +99,7 @@ class RedisCollector:
 
     def __init__(self, address: str, context: Context) -> None:
         self._client = connect(address)
-        self._keys = redis_keys.KeySampler(self._client)
+        self._keys = redis_keys.KeySampler(self._client, context.note)
         self._note = context.note
         self._run_id: str | None = None
         self._policy: str | None = None
