@@ -26,6 +26,8 @@ SIZES = (100, 200, 500, 1000, 2000, 5000)
 LARGEST_SIZE = 1_000_000
 #: Time between two requests, in median service times of the slowest operation; from BUSY on they overlapped.
 GAP, BUSY = 2.0, 0.8
+#: A deployment asked that rarely leaves the machine idle for more than a third of the time.
+CROWDED = 2 / 3
 SHORTEST, LONGEST = 15.0, 180.0
 #: More requests than a percentile needs at least, so that chance leaves enough of each operation.
 MARGIN = 1.2
@@ -39,7 +41,8 @@ Ended = Literal["complete", "interrupted", "failed"]
 class SizeOutcome:
     """One run. `patterns` learned per node. `statistics`: seconds, by names such as `service p50(predict)`.
     `requests`: measured, by operation. `slowest`: median service time of the slowest operation. `learned`:
-    bytes by gauge once the patterns were learned; `final`: at the end of the measurement."""
+    bytes by gauge once the patterns were learned; `final`: at the end of the measurement. Shares:
+    `utilisation` of the resource that would bind first, `machine_busy` of all CPUs, whoever used them."""
 
     patterns: int
     sessions: int
@@ -51,6 +54,7 @@ class SizeOutcome:
     learned: Mapping[str, float] = field(default_factory=dict)
     final: Mapping[str, float] = field(default_factory=dict)
     utilisation: float | None = None
+    machine_busy: float | None = None
     level: Level = "sound"
     reasons: tuple[str, ...] = ()
     run: str | None = None
@@ -154,6 +158,11 @@ class GrowthRuns:
             crowded = run.slowest is not None and rate * run.slowest > BUSY
             if run.level != "unsound" and not crowded:
                 self._outcome.sizes.append(run)
+                if run.machine_busy is not None and run.machine_busy > CROWDED:
+                    self._outcome.notes.append(
+                        f"At {size} patterns the machine was {100 * run.machine_busy:.0f} % busy, which "
+                        "so few requests do not explain: times are longer than without that other work."
+                    )
                 return
             if crowded and run.slowest is not None:
                 rate = 1 / (GAP * run.slowest)

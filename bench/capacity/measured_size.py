@@ -49,6 +49,7 @@ def size_outcome(record: RunRecord, patterns: int, sessions: int, bounds: Sequen
         learned=_gauges(metrics, preload.end if preload else None),
         final=_gauges(metrics, measure.end if measure else None),
         utilisation=first.utilisation if first else None,
+        machine_busy=first.machine_busy if first else None,
         level=soundness.level,
         reasons=tuple(reason.sentence for reason in soundness.reasons),
         run=manifest.run,

@@ -85,6 +85,7 @@ def binding(record: RunRecord) -> Binding | None:
         verdict=_text(numbers.get("verdict")),
         utilisation=used / usable if used is not None and usable else None,
         ceiling=first.ceiling if first is not None else None,
+        machine_busy=_number(numbers.get("machine_busy")),
     )
 
 

@@ -32,13 +32,15 @@ class Tally:
 @dataclass(frozen=True, slots=True)
 class Binding:
     """What the advisor says binds: a sentence, the resource (None if unknown), how sure it is, cores in use
-    of those usable, and the requests per second at which it would be full (utilisation law)."""
+    of those usable, the requests per second at which it would be full (utilisation law), and the share of all
+    CPUs' time that was used, by whomever."""
 
     sentence: str
     resource: str | None = None
     verdict: str | None = None
     utilisation: float | None = None
     ceiling: float | None = None
+    machine_busy: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

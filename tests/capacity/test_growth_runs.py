@@ -1,7 +1,7 @@
 """Growth against a deployment on paper whose costs are known."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -168,3 +168,14 @@ def test_wrong_sizes_are_refused(text: str) -> None:
 def test_objectives_that_size_cannot_break_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="objective"):
         parse_bounds([text], OPERATIONS)
+
+
+def test_a_machine_that_is_busy_with_other_work_is_noted() -> None:
+    def measure(patterns: int, sessions: int, rate: float, seconds: float) -> SizeOutcome:
+        return replace(
+            Paper()(patterns, sessions, rate, seconds), machine_busy=0.97 if patterns == 500 else 0.3
+        )
+
+    outcome = GrowthRuns(SIZES, BOUNDS, 10, 20, measure).run()
+    (note,) = (note for note in outcome.notes if "busy" in note)
+    assert note.startswith("At 500 patterns the machine was 97 % busy")
