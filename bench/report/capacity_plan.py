@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from bench.capacity.planning import CapacityPlan
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 720, 260, 48, 34, 14, 16
-#: The axis ends a little above the limit; a curve that goes far beyond it is cut there.
+#: The axis ends a little above the limit; a curve that goes far beyond it ends there.
 _MOST_SHARE = 1.5
 _COLOURS = ("#2f6fb3", "#c2571a", "#3c8d40", "#8a4fa3", "#a3872c")
 
@@ -105,7 +106,7 @@ def chart(plan: CapacityPlan) -> Chart | None:
 
     def at(day: float, share: float) -> str:
         x = _LEFT + (_WIDTH - _LEFT - _RIGHT) * day / horizon
-        y = _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * min(share, top) / top
+        y = _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * share / top
         return f"{x:.1f},{y:.1f}"
 
     legend = tuple((_COLOURS[place % len(_COLOURS)], limit.name) for place, limit in enumerate(drawn))
@@ -123,12 +124,25 @@ def chart(plan: CapacityPlan) -> Chart | None:
         anchor = "start" if place == 0 else "end"
         pieces.append(f'<text x="{x}" y="{_HEIGHT - 10}" text-anchor="{anchor}">{words}</text>')
     for (colour, name), limit in zip(legend, drawn, strict=True):
-        points = " ".join(at(day, share) for day, share in limit.curve)
+        points = " ".join(at(day, share) for day, share in _up_to(top, limit.curve))
         pieces.append(
             f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2">'
             f"<title>{escape(name)}</title></polyline>"
         )
     return Chart("".join([*pieces, "</svg>"]), legend)
+
+
+def _up_to(top: float, curve: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    """A curve until it leaves the chart at the top."""
+    before: tuple[float, float] | None = None
+    for day, share in curve:
+        if share <= top:
+            yield day, share
+            before = day, share
+            continue
+        if before is not None:
+            yield before[0] + (day - before[0]) * (top - before[1]) / (share - before[1]), top
+        return
 
 
 def _cell(text: str) -> str:
