@@ -10,16 +10,34 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.plan import Plan
 
+_WIDTH = 88
+#: Flags without a value.
+_SWITCHES = frozenset({"--keep-data"})
+
 
 def command_line(plan: Plan) -> str:
-    """The command for a POSIX shell, quoted where it must be."""
-    return shlex.join(arguments(plan))
+    """The command for a POSIX shell, quoted where it must be, on lines of a readable length."""
+    first, second, *flags = arguments(plan)
+    lines = [f"{first} {second}"]
+    for flag in _with_values(flags):
+        if len(lines[-1]) + 1 + len(flag) <= _WIDTH:
+            lines[-1] += f" {flag}"
+        else:
+            lines.append(f"  {flag}")
+    return " \\\n".join(lines)
 
 
 def arguments(plan: Plan) -> list[str]:
     """`kato-bench run` with the flags that make this plan again: all that shape the load are spelled out, so
     that other defaults of a later version change nothing. Those that are off by default are left out."""
     return ["kato-bench", "run", *_load(plan), *_target(plan), *_rest(plan)]
+
+
+def _with_values(flags: list[str]) -> Iterator[str]:
+    """Each flag with its value, quoted."""
+    rest = iter(flags)
+    for flag in rest:
+        yield flag if flag in _SWITCHES else f"{flag} {shlex.quote(next(rest))}"
 
 
 def _load(plan: Plan) -> Iterator[str]:

@@ -17,7 +17,7 @@ from bench.report import advice as words
 from bench.report import digits
 from bench.report.charts.chart import Chart, Size, draw
 from bench.report.charts.distributions import curve_charts, recall_chart
-from bench.report.charts.over_time import Figure, part_css, timeline_figures
+from bench.report.charts.over_time import MOST_MARKS, Figure, part_css, timeline_figures
 from bench.report.page.model import Page, page_of
 
 if TYPE_CHECKING:
@@ -30,9 +30,12 @@ if TYPE_CHECKING:
 #: Where `kato-bench run` puts it, in the run folder.
 REPORT_FILE = "derived/report.html"
 
+#: Events that are listed; the others stay in the record.
+_MOST_EVENTS = 200
+
 _TEMPLATES = "templates"
-_WIDE, _NARROW = Size(1000, 210), Size(372, 210, left=46, right=96)
-_SMALL = Size(316, 236, left=52, right=58)
+_WIDE, _NARROW = Size(1000, 210), Size(372, 210, left=54, right=112)
+_SMALL, _MIDDLE = Size(316, 236, left=52, right=58), Size(430, 250, left=52, right=100)
 
 
 def write(record: RunRecord, path: Path | None = None) -> Path:
@@ -67,7 +70,10 @@ def render(page: Page) -> str:
         curves=[
             (one, _small(chart)) for one, chart in zip(page.curves, curve_charts(page.curves), strict=False)
         ],
-        recall=[(curve, _small(chart) if (chart := recall_chart(curve)) else None) for curve in page.recall],
+        recall=[
+            (curve, draw(chart, _MIDDLE, "chart small") if (chart := recall_chart(curve)) else None)
+            for curve in page.recall
+        ],
         style=Markup(_resource("page.css")),
         script=Markup(script),
         script_hash=f"sha256-{digest}",
@@ -104,7 +110,7 @@ def _environment() -> Environment:
         "part_css": part_css,
         "both": _both,
     }
-    environment.globals["unknown"] = digits.UNKNOWN
+    environment.globals |= {"unknown": digits.UNKNOWN, "most_marks": MOST_MARKS, "most_events": _MOST_EVENTS}
     return environment
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,6 +88,7 @@ def make_run(
     requests: Sequence[dict[str, np.ndarray]] = (),
     samples: Sequence[list[Any]] = (),
     findings: Sequence[Finding] = (),
+    events: Sequence[dict[str, Any]] = (),
     **manifest: Any,
 ) -> RunRecord:
     """A finished run, or what `manifest` makes of it."""
@@ -94,6 +96,7 @@ def make_run(
     disk = Disk(folder)
     disk.append(Portion(rows=[rows_from_frame(payload(columns)) for columns in requests]))
     disk.append(Portion(metrics=[metrics_batch(samples)] if samples else []))
+    disk.append(Portion(events=[json.dumps(event).encode() + b"\n" for event in events]))
     disk.close()
     write_tables(folder)
     values = {"status": "finished", "phases": PHASE_TIMES, "run": folder.name, **manifest}

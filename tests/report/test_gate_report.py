@@ -61,7 +61,7 @@ def test_the_sentence_names_operation_metric_change_and_tolerance() -> None:
     assert headline(undecided()) == ["the budget was used up"]
     border = " ".join(headline(report(1.0697)))
     assert "predict: service p50 changed by +7.3 %" in border
-    assert "not decided with a tolerance 7 %" in border
+    assert "does not decide about a tolerance of 7 %" in border
 
 
 def test_cpu_that_belongs_to_no_operation_is_traced_by_their_times() -> None:

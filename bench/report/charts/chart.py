@@ -12,6 +12,8 @@ from bench.report.charts.svg import Point, element, path
 
 #: Distance of two labels beside the chart, and the pixels of one letter, about.
 _LABEL_HEIGHT, _LETTER = 14.0, 6.3
+#: Radius of the number of an event.
+_FLAG = 7.0
 
 
 @dataclass(frozen=True)
@@ -222,11 +224,15 @@ class _Pen:
             yield element("text", text, x=self.right + 7, y=y + 4, class_=f"label {css}")
 
     def flags(self) -> Iterator[Markup]:
+        """Numbered where there is room for the number."""
+        last = -1e9
         for flag in self._chart.flags:
             x = self.x(flag.x)
             yield element("line", x1=x, x2=x, y1=self.top, y2=self.bottom, class_="flag")
-            yield element("circle", cx=x, cy=self.top, r=7, class_="flag-mark")
-            yield element("text", str(flag.number), x=x, y=self.top + 3.5, class_="flag-number middle")
+            if x - last >= 2 * _FLAG:
+                yield element("circle", cx=x, cy=self.top, r=_FLAG, class_="flag-mark")
+                yield element("text", str(flag.number), x=x, y=self.top + 3.5, class_="flag-number middle")
+                last = x
 
     def crosshair(self) -> Iterator[Markup]:
         if self._chart.name:
@@ -273,8 +279,8 @@ class _Pen:
 
 
 def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Ascending places moved apart to `gap` at least, as little as that takes, and between `low` and `high`
-    as long as there is room."""
+    """Ascending places moved apart to `gap` at least, and kept between `low` and `high` as long as there is
+    room: down where they crowd, then up from the end."""
     moved: list[float] = []
     for place in places:
         moved.append(max(place, moved[-1] + gap if moved else low))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.report import digits
 from bench.report.charts import scales
 from bench.report.charts.chart import Chart, Dot, Layer, Rule, Trace, Whisker
-from bench.report.page.curves import NAMED, OperationCurves
+from bench.report.page.curves import NAMED, Curve, OperationCurves
 
 if TYPE_CHECKING:
     from bench.record.recall import RecallProbe
@@ -66,18 +66,18 @@ def recall_chart(curve: RecallCurve) -> Chart | None:
 def _curve(one: OperationCurves, x: scales.Scale, y: scales.Scale) -> Chart:
     css = f"op-{one.operation}"
     layers: list[Layer] = [
-        Trace(one.service.q, one.service.seconds, css, "service", "dashed"),
-        Trace(one.response.q, one.response.seconds, css, "response"),
+        Trace(one.service.q, _answered(one.service), css, "service", "dashed"),
+        Trace(one.response.q, _answered(one.response), css, "response"),
     ]
     layers += [
         Whisker(q, max(estimate.low, y.low), min(estimate.high, y.high), css)
         for q, estimate in one.named.items()
-        if estimate.low is not None and estimate.high is not None
+        if estimate.low is not None and estimate.high is not None and estimate.value != math.inf
     ]
     told = ", ".join(
         f"p{round(100 * q, 6):g} {digits.with_unit(estimate.value)}"
         for q, estimate in one.named.items()
-        if estimate.value is not None
+        if estimate.value is not None and estimate.value != math.inf
     )
     return Chart(
         title=f"{one.operation}: response and service time by percentile",
@@ -87,6 +87,11 @@ def _curve(one: OperationCurves, x: scales.Scale, y: scales.Scale) -> Chart:
         layers=layers,
         x_title="percentile",
     )
+
+
+def _answered(curve: Curve) -> list[float | None]:
+    """The line ends where no answer came."""
+    return [None if math.isinf(seconds) else seconds for seconds in curve.seconds]
 
 
 def _interval(x: float, probe: RecallProbe, css: str) -> Whisker:

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 from bench.report import digits
 from bench.report.charts import scales
 from bench.report.charts.chart import Area, Chart, Flag, Layer, Rule, Shade, Trace
-from bench.report.page.timelines import Timelines
+from bench.report.page.timelines import RECORDERS, RECORDING, Timelines
 
 if TYPE_CHECKING:
     from bench.gate.objectives import Objective
     from bench.report.page.windows import Line
 
 #: Parts that have a colour of their own; others share one.
-_PARTS = ("kato", "redis", "qdrant", "clickhouse", "recording")
+_PARTS = ("kato", "redis", "qdrant", "clickhouse")
 _PHASE_WORDS = {"preload": "preload", "warmup": "warm-up", "measure": "measured", "cooldown": "cool-down"}
 _MEBIBYTE = 2**20
+#: More events than this are not told apart in a chart.
+MOST_MARKS = 20
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,11 @@ def timeline_figures(lines: Timelines, bounds: Sequence[Objective]) -> list[Figu
 
 
 def part_css(name: str) -> str:
+    """The class of the colour of a part, or of a process of kato-bench."""
     if name.startswith("load-"):
         return "part-load"
+    if name in (RECORDING, *RECORDERS):
+        return "part-recording"
     return f"part-{name}" if name in _PARTS else "part-other"
 
 
@@ -65,7 +70,7 @@ def _latency(lines: Timelines, bounds: Sequence[Objective]) -> Figure | None:
             layers.append(Trace(one.p95.times, one.p95.values, css, f"{one.operation} p95", "dashed"))
     known = {one.operation for one in lines.latency}
     rules = [
-        Rule(bound.bound, bound.subject, f"bound op-{bound.operation}")
+        Rule(bound.bound, f"{bound.operation} {bound.statistic} limit", f"op-{bound.operation}")
         for bound in bounds
         if bound.operation in known
     ]
@@ -88,7 +93,7 @@ def _latency(lines: Timelines, bounds: Sequence[Objective]) -> Figure | None:
             "latency",
             "Response time by operation",
             lines,
-            scales.logarithmic(max(min(reach), 1e-5), max(reach), scales.seconds_label, most=5),
+            scales.logarithmic(max(min(reach), 1e-5), max(reach), scales.seconds_label, most=7),
             [*layers, *rules],
         ),
         _table(lines, named, _time),
@@ -185,7 +190,7 @@ def _memory(lines: Timelines) -> Figure:
     top = max((value for line in named.values() for value in line.known), default=1.0)
     return Figure(
         "Memory",
-        "Resident memory of each part.",
+        "Resident memory of each part of the target.",
         _timeline("memory", "Resident memory by part", lines, _bytes_scale(top), layers),
         _table(lines, named, _bytes),
         _readings(named, _bytes),
@@ -236,7 +241,7 @@ def _timeline(name: str, title: str, lines: Timelines, y: scales.Scale, layers: 
         y=y,
         layers=layers,
         shades=shades,
-        flags=[Flag(mark.t, number) for number, mark in enumerate(lines.marks, 1)],
+        flags=[Flag(mark.t, number) for number, mark in enumerate(lines.marks[:MOST_MARKS], 1)],
         name=name,
     )
 

@@ -42,7 +42,8 @@ def linear(low: float, high: float, label: Label, most: int = 5) -> Scale:
 
 def from_zero(high: float, label: Label, most: int = 4) -> Scale:
     """From zero to a whole number of steps above `high`."""
-    step = _step((high if high > 0 else 1.0) / most)
+    high = high if high > 0 else 1.0
+    step = _step(high / most)
     return linear(0.0, step * max(1, math.ceil(high / step - 1e-9)), label, most=2 * most)
 
 

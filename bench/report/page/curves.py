@@ -33,6 +33,11 @@ class Curve:
     carried: float
     n: int
 
+    @property
+    def unanswered_from(self) -> float | None:
+        """The first quantile at which no answer came; None where all were answered."""
+        return next((q for q, value in zip(self.q, self.seconds, strict=True) if math.isinf(value)), None)
+
 
 @dataclass(frozen=True)
 class OperationCurves:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -35,7 +36,7 @@ class Headline:
 
 def headline(summary: Summary, plan: Plan, workers: int | None, *, advised: bool) -> Headline:
     """`workers`: those of the target, None = unknown. `advised`: whether anybody looked for advice."""
-    tone, title = _verdict(summary)
+    tone, title = _verdict(summary, advised)
     return Headline(tone, title, _tested(plan, workers), _outcome(summary), _first(summary, advised))
 
 
@@ -57,7 +58,7 @@ def telling(operations: Sequence[OperationSummary]) -> OperationSummary | None:
     return None
 
 
-def _verdict(summary: Summary) -> tuple[Tone, str]:
+def _verdict(summary: Summary, advised: bool) -> tuple[Tone, str]:
     if summary.status == "running":
         return "plain", "Still being measured"
     if not summary.totals.requests:
@@ -66,10 +67,10 @@ def _verdict(summary: Summary) -> tuple[Tone, str]:
         return "bad", "This measurement cannot be believed"
     if summary.status == "interrupted":
         return "mixed", "Stopped before its end"
-    return _judged(summary)
+    return _judged(summary, advised)
 
 
-def _judged(summary: Summary) -> tuple[Tone, str]:
+def _judged(summary: Summary, advised: bool) -> tuple[Tone, str]:
     verdicts = [verdict.verdict for verdict in summary.objectives]
     grave = any(finding.severity == "critical" for finding in summary.findings)
     many = len(verdicts)
@@ -83,7 +84,12 @@ def _judged(summary: Summary) -> tuple[Tone, str]:
         return ("mixed", f"Met {met}, but at risk") if grave else ("good", f"Met {met}")
     if summary.totals.errors == summary.totals.requests:
         return "bad", "Every request failed"
-    return ("mixed", "Measured, with a critical finding") if grave else ("plain", "Measured")
+    if grave:
+        return "mixed", "Measured, with a critical finding"
+    if not advised:
+        return "plain", "Measured"
+    changes = urgent(summary.findings) is not None
+    return "plain", "Measured, with advice" if changes else "Measured, and nothing to change"
 
 
 def _tested(plan: Plan, workers: int | None) -> str:
@@ -110,8 +116,11 @@ def _speed(summary: Summary) -> str:
     name = "p95" if slowest.response["p95"].value is not None else "p50"
     seconds = slowest.response[name].value or 0.0
     share = {"p95": "95 %", "p50": "half"}[name]
-    if seconds == float("inf"):
+    if math.isinf(seconds):
         return f", but fewer than {share} of its {slowest.name} requests"
+    if summary.soundness is not None and any(one.code == "overloaded" for one in summary.soundness.reasons):
+        # What still waits at the end of an overloaded run has no time yet.
+        return f", but was overloaded: {name} of {slowest.name} is {digits.with_unit(seconds)} at least"
     return f", {share} of {slowest.name} within {digits.with_unit(seconds)}"
 
 

@@ -83,7 +83,7 @@ def _setting(name: str, held: Scalar, manifest: Manifest) -> Setting:
         system=knob.system,
         shown=value(name, held),
         default=None if knob.shipped is None else value(name, knob.shipped),
-        set_by=_set_by(knob, manifest, chosen),
+        set_by=_set_by(knob, held, manifest, chosen),
         chosen=chosen,
         reported=name in manifest.live_knobs,
         acts=knob.acts,
@@ -91,17 +91,18 @@ def _setting(name: str, held: Scalar, manifest: Manifest) -> Setting:
     )
 
 
-def _set_by(knob: Knob, manifest: Manifest, chosen: bool) -> str:
+def _set_by(knob: Knob, held: Scalar, manifest: Manifest, chosen: bool) -> str:
     target = manifest.plan.target
     if chosen:
         return "--session" if knob.system == "session" else "--set"
     if target.kind == "url":
         return "the deployment"
-    if knob.home in SETTABLE and target.profile == "healthy" and knob.healthy is not None:
-        return "profile healthy"
-    if knob.home in SETTABLE and knob.shipped is not None:
-        return "KATO's default"
-    return f"{knob.system}'s own default"
+    decided = knob.default(target.profile, manifest.fingerprint.must_match.cores)
+    if knob.home not in SETTABLE or decided is None:
+        return f"default of {knob.system}"
+    if value(knob.name, decided) != value(knob.name, held):
+        return "changed since the start"
+    return "profile healthy" if target.profile == "healthy" and knob.healthy is not None else "KATO's default"
 
 
 def _scalar(config: object) -> Scalar:

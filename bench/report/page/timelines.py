@@ -27,8 +27,8 @@ _LOADED = ("warmup", "measure", "cooldown")
 _TIMED = ("ok", "lost")
 #: Of what is no event to mark: phases are drawn, and recall has its own panel.
 _UNMARKED = frozenset({"phase", "recall", "recall_missing"})
-#: Processes of kato-bench itself.
-_RECORDING = frozenset({"recorder", "collectors"})
+#: Processes of kato-bench itself besides the load's, and what they are called together.
+RECORDERS, RECORDING = ("recorder", "collectors"), "recording"
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def timelines_of(record: RunRecord) -> Timelines | None:
     due, answered, failed = _requests(record)
     start, end = _axis(record, phases, loaded, answered)
     bounds = windows.edges(start, end, windows.width_for(end - start))
-    loaded_bounds = bounds[np.searchsorted(bounds, np.floor(loaded[0].start), side="right") - 1 :]
+    loaded_bounds = _from(bounds, loaded[0].start)
     metrics = record.metrics()
     cpu_count = sum(1 for source, name, metric in metrics if _is_cpu(source, name, metric))
     limit = _last(metrics.get(("redis", "", "maxmemory_bytes")))
@@ -95,7 +95,7 @@ def timelines_of(record: RunRecord) -> Timelines | None:
         cpu=_cpu(metrics, bounds),
         busy=_busy(metrics, cpu_count, bounds),
         cores=cpu_count or None,
-        memory=_by_part(list(_gauges(metrics, "process", "rss_bytes", bounds))),
+        memory=_of_target(_gauges(metrics, "process", "rss_bytes", bounds)),
         redis=next(_gauges(metrics, "redis", "used_memory_bytes", bounds), None),
         redis_limit=limit or None,
         marks=[mark for mark in marks_of(record.events()) if start <= mark.t <= end],
@@ -139,6 +139,12 @@ def _axis(
     before = [phase.start for phase in phases if phase.name == "preload"]
     start = max([began - _PRELOAD_SHARE * (end - began), *before]) if before else began
     return start, end
+
+
+def _from(bounds: Floats, start: float) -> Floats:
+    """The windows that begin at `start` or later, but one at least; a second that had begun counts."""
+    first = np.searchsorted(bounds, np.floor(start))
+    return bounds[min(int(first), len(bounds) - 2) :]
 
 
 def _requests(record: RunRecord) -> tuple[Floats, Floats, Floats]:
@@ -191,11 +197,15 @@ def _cpu(metrics: Metrics, bounds: Floats) -> list[Line]:
 
 def _by_part(lines: list[Line]) -> list[Line]:
     """The parts of the target, then the load, then the rest of kato-bench as one."""
-    own = [line for line in lines if line.name in _RECORDING]
+    own = [line for line in lines if line.name in RECORDERS]
     others = sorted(
         (line for line in lines if line not in own), key=lambda line: line.name.startswith("load-")
     )
-    return [*others, _sum("recording", own)] if own else others
+    return [*others, _sum(RECORDING, own)] if own else others
+
+
+def _of_target(lines: Iterator[Line]) -> list[Line]:
+    return [line for line in lines if line.name not in RECORDERS and not line.name.startswith("load-")]
 
 
 def _sum(name: str, lines: list[Line]) -> Line:

@@ -18,7 +18,10 @@
       }
       setTimeout(() => { button.textContent = "copy"; }, 1500);
     });
-    block.append(button);
+    const frame = document.createElement("div");
+    frame.className = "copyable";
+    block.replaceWith(frame);
+    frame.append(block, button);
   }
 
   const readings = JSON.parse(document.getElementById("readings").textContent);

@@ -1,0 +1,123 @@
+"""The command of a report makes the plan of its run again."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import bench.running
+from bench.cli import app
+from bench.flags import RunFlags, make_plan
+from bench.loadgen.catalogue import find
+from bench.plan import Arrivals, Phases, Plan, TargetPlan
+from bench.report.command import arguments, command_line
+
+DATA = {"nodes": 4, "sessions": 20, "patterns": 200, "events": 5, "symbols": 2}
+EVERYTHING = Plan(
+    scenario="chat",
+    arrivals=Arrivals(kind="constant", rate=12.5),
+    phases=Phases(warmup=0, measure=1.5),
+    target=TargetPlan(
+        profile="shipped",
+        knobs={"redis.maxmemory": "67108864", "uvicorn.workers": "2"},
+        faults={"cpu": "15%"},
+    ),
+    data={**DATA, "patterns": 7},
+    session={"recall_threshold": 0.5, "stm_mode": "ROLLING", "filter_pipeline": ["length"], "word": "true"},
+    corpus="/tmp/a text; with 'quotes'.txt",
+    objectives=["p95(predict) < 50ms", "errors < 0.1%"],
+    connections=9,
+    timeout=2.25,
+    seed=77,
+    tags={"commit": "abc", "note": "$(rm -rf ~) `x` \"y\" 'z' \\"},
+    keep_data=True,
+)
+CLOSED = Plan(arrivals=Arrivals(kind="closed", users=3, think=0.5), data=DATA)
+URL = Plan(
+    arrivals=Arrivals(rate=40.0),
+    data=DATA,
+    target=TargetPlan(
+        kind="url",
+        url="http://127.0.0.1:8000",
+        stores={"redis": "redis://127.0.0.1:6379", "qdrant": "http://[::1]:6333"},
+    ),
+)
+
+
+def parsed(words: list[str], monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """The plan that the real command line makes of these words."""
+    plans: list[Plan] = []
+
+    def take(scenario: str, flags: RunFlags, *_: object, **__: object) -> int:
+        plans.append(make_plan(find(scenario), flags))
+        return 0
+
+    monkeypatch.setattr(bench.running, "run_plan", take)
+    monkeypatch.setattr("os.environ", {})
+    result = CliRunner().invoke(app, words[1:], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return plans[0]
+
+
+def shell_words(line: str) -> list[str]:
+    """What a POSIX shell makes of a command line."""
+    script = 'kato-bench() { for word in kato-bench "$@"; do printf "%s\\0" "$word"; done; }\n' + line
+    # Only bash allows a hyphen in a function's name.
+    output = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
+    return output.split("\0")[:-1]
+
+
+@pytest.mark.parametrize("plan", [EVERYTHING, CLOSED, URL], ids=["everything", "closed", "url"])
+def test_the_command_makes_an_equal_plan(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parsed(arguments(plan), monkeypatch) == plan
+
+
+def test_every_part_of_a_plan_differs_from_its_default_in_these_tests() -> None:
+    """A part that is added to the plan must be added here, and so to the command."""
+    plain = Plan(arrivals=Arrivals(rate=40.0))
+    for name in Plan.model_fields:
+        if name != "scenario":
+            assert getattr(EVERYTHING, name) != getattr(plain, name), name
+    seen = {name for plan in (EVERYTHING, URL) for name in plan.target.model_fields_set}
+    assert seen == set(TargetPlan.model_fields)
+
+
+@pytest.mark.parametrize("plan", [EVERYTHING, CLOSED, URL], ids=["everything", "closed", "url"])
+def test_a_shell_reads_the_line_as_the_words(plan: Plan) -> None:
+    line = command_line(plan)
+    assert shell_words(line) == arguments(plan)
+    assert all(len(part) <= 95 for part in line.splitlines())
+
+
+@given(
+    tags=st.dictionaries(
+        st.from_regex(r"[a-z_]{1,8}", fullmatch=True),
+        st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30),
+        max_size=3,
+    ),
+    rate=st.floats(1e-3, 1e5),
+    session=st.dictionaries(
+        st.from_regex(r"[a-z_]{1,8}", fullmatch=True),
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+        max_size=3,
+    ),
+)
+def test_whatever_is_in_a_plan_comes_back(
+    tags: dict[str, str], rate: float, session: dict[str, object]
+) -> None:
+    plan = Plan(arrivals=Arrivals(rate=rate), data=DATA, tags=tags, session=session)
+    words = iter(arguments(plan)[2:])
+    given = {flag: [] for flag in ("--tag", "--session", "--rate")}
+    for flag in words:
+        value = next(words)
+        if flag in given:
+            given[flag].append(value)
+    flags = RunFlags(
+        rate=float(given["--rate"][0]), tag=given["--tag"], session=given["--session"], environment={}
+    )
+    again = make_plan(find("chat"), flags)
+    assert (again.arrivals, again.tags, again.session) == (plan.arrivals, plan.tags, plan.session)
