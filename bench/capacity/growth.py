@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bench.capacity.trials import Level
+from bench.capacity.trials import CROWDED, Level
 from bench.errors import BenchError, UsageError
 from bench.gate import objectives
 from bench.gate.objectives import Objective, percentile_of
@@ -26,8 +26,6 @@ SIZES = (100, 200, 500, 1000, 2000, 5000)
 LARGEST_SIZE = 1_000_000
 #: Time between two requests, in median service times of the slowest operation; from BUSY on they overlapped.
 GAP, BUSY = 2.0, 0.8
-#: A deployment asked that rarely leaves the machine idle for more than a third of the time.
-CROWDED = 2 / 3
 SHORTEST, LONGEST = 15.0, 180.0
 #: More requests than a percentile needs at least, so that chance leaves enough of each operation.
 MARGIN = 1.2

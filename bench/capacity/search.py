@@ -25,6 +25,7 @@ from typing import Literal
 from bench.capacity.goals import Goal
 from bench.capacity.mlr import Bounds, MlrSearch
 from bench.capacity.trials import (
+    CROWDED,
     TRANSIENT,
     Binding,
     MeasureTrial,
@@ -207,6 +208,12 @@ class Search:
         # A share above the allowed one may be chance; a second trial decides, as far as it can.
         for _ in range(2):
             idle = self._trial(rate, seconds, "preflight")
+            busy = idle.binding.machine_busy if idle.binding is not None else None
+            if busy is not None and busy > CROWDED:
+                self._outcome.notes.append(
+                    f"At {rate:.3g}/s the machine was {100 * busy:.0f} % busy: other work slows the target, and "
+                    "the result is that of a busy machine."
+                )
             together = [one.plus(other) for one, other in zip(together, idle.tallies, strict=True)]
             doubtful = []
             for goal, tally in zip(self._goals, together, strict=True):

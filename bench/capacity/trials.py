@@ -13,6 +13,9 @@ Level = Literal["sound", "qualified", "unsound"]
 #: Conditions under which a *passed* trial proves little: the system was not yet what it is going to be.
 TRANSIENT = frozenset({"not_steady", "qdrant_optimising"})
 
+#: A deployment that is asked for little leaves the machine idle for more than a third of the time.
+CROWDED = 2 / 3
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:

@@ -224,3 +224,16 @@ def test_each_trial_is_told_in_a_sentence() -> None:
     found = search(Queue(140, LATE), said=said)
     assert len(said) == len(found.trials)
     assert all("requests missed p95(predict)<80ms" in sentence for sentence in said)
+
+
+def test_a_busy_machine_is_named_where_it_spoils_the_preflight() -> None:
+    queue = Queue(140, LATE, stall=0.08)
+
+    def measure(rate: float, seconds: float) -> TrialOutcome:
+        outcome = queue(rate, seconds)
+        assert outcome.binding is not None
+        return replace(outcome, binding=replace(outcome.binding, machine_busy=0.98))
+
+    found = search(measure)
+    assert found.ended == "refused"
+    assert any("98 % busy" in note for note in found.notes)
