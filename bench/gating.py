@@ -26,7 +26,7 @@ from bench.plan import Plan
 from bench.record.folder import MANIFEST, find_run
 from bench.record.reader import RunRecord
 from bench.report.gate import ComparisonReport, GateReport, comparison_json, conditions, gate_json
-from bench.report.model import plan_line
+from bench.report.model import load_words
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|min)?")
 _SECONDS = {"s": 1, None: 1, "m": 60, "min": 60, "h": 3600}
@@ -112,7 +112,7 @@ def gate(scenario: str, load: RunFlags, flags: GateFlags, base: Path | None, *, 
         sides=texts,
         differences=_differences(outcome),
         scenario=scenario,
-        load=plan_line(plan),
+        load=_load(plan),
         seconds=time.monotonic() - began,
         treated_as=flags.on_inconclusive if undecided else None,
     )
@@ -232,6 +232,14 @@ def _differences(outcome: Outcome) -> list[str]:
         return []
     first = outcome.pairs[0]
     return comparable.compared(first.baseline.compared, first.candidate.compared)
+
+
+def _load(plan: Plan) -> str:
+    """What both sides got; the seed of the first pair."""
+    return (
+        f"{plan.scenario}, {load_words(plan)}, {plan.phases.warmup:g} s warm-up and "
+        f"{plan.phases.measure:g} s measured, seeds from {plan.seed} on"
+    )
 
 
 def _print_gate(report: GateReport, *, as_json: bool) -> None:

@@ -1,1 +1,1 @@
-"""Judgements on a finished run: may it be believed, does it meet its objectives."""
+"""Judgements on finished runs: may they be believed, do they meet their objectives, did it get slower."""

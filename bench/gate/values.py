@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,7 +31,7 @@ ALL = "all"
 @dataclass(frozen=True)
 class Metric:
     """`scale`: how two sides are set against each other, by ratio or by difference. `worse`: the direction
-    of a change that a user would regret; None where the load decides it."""
+    of a change that a user would regret."""
 
     name: str
     title: str
@@ -140,7 +141,7 @@ def _times(record: RunRecord, operation: str) -> Iterator[tuple[str, float]]:
     """Exact percentiles, from the rows: the histograms' buckets are as wide as the differences looked for."""
     table = record.requests(["due", "sent", "done", "operation", "phase", "error"])
     mine = pc.and_(pc.equal(table["operation"], operation), pc.equal(table["phase"], "measure"))
-    timed = pc.is_in(table["error"].cast("string"), value_set=_words("", *LOST))
+    timed = pc.is_in(table["error"].cast("string"), value_set=pa.array(["", *LOST]))
     rows = table.filter(pc.and_(mine, timed))
     lost = pc.not_equal(rows["error"], "").to_numpy()
     due, sent, done = (rows[name].to_numpy() for name in ("due", "sent", "done"))
@@ -172,10 +173,13 @@ def _cpu(record: RunRecord) -> Iterator[tuple[str, float]]:
 
 
 def _foreign_cores(record: RunRecord) -> float | None:
-    """Busy cores of the machine less those of the target's parts and of the run's own processes."""
-    phase, metrics = record.phase("measure"), record.metrics()
+    """Busy cores of the machine less those of the target's parts and of the run's own processes; None where
+    the target's processes are not known, as they would count as strangers."""
+    phase, metrics, target = record.phase("measure"), record.metrics(), record.manifest.target
     busy = metrics.get(("host", "", "cpu_busy_share"))
-    if phase is None or phase.end is None or busy is None:
+    if phase is None or phase.end is None or busy is None or target is None:
+        return None
+    if any(part.pid is None for part in target.parts):
         return None
     times, shares = busy
     inside = shares[(times >= phase.start) & (times <= phase.end)]
@@ -188,12 +192,6 @@ def _foreign_cores(record: RunRecord) -> float | None:
             known += used / seconds if used is not None else 0.0
     cores = record.manifest.fingerprint.must_match.cores
     return round(max(0.0, float(inside.mean()) * cores - known), 3)
-
-
-def _words(*words: str) -> Any:
-    import pyarrow as pa
-
-    return pa.array(words)
 
 
 def flat(shape: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

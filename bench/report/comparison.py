@@ -76,10 +76,10 @@ def _worth_a_row(one: Effect) -> bool:
 
 def _table(a: str, b: str) -> Table:
     table = Table(padding=(0, 1, 0, 0), box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("operation: metric", min_width=13)
+    table.add_column("operation:\nmetric", min_width=13)
     for column in (a, b, "change", "interval", "detect-\nable"):
         table.add_column(column, justify="right", overflow="fold", min_width=6)
-    table.add_column("verdict", no_wrap=True)
+    table.add_column("verdict", no_wrap=True, min_width=len("inconclusive"))
     return table
 
 

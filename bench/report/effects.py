@@ -11,6 +11,9 @@ from bench.gate.noninferiority import Judged
 from bench.gate.values import ALL, Metric
 from bench.report import digits
 
+#: Larger changes are no longer told apart: they only say that the runs tell nothing.
+_MOST_PERCENT = 999
+
 #: What more and less of a metric is called.
 _MORE_LESS = {"s": ("slower", "faster"), "1/s": ("higher", "lower"), "share": ("higher", "lower")}
 
@@ -56,17 +59,17 @@ def sentence(judged: Judged) -> str:
     """`predict: service p50 is 12 % (9.1 to 15 %) slower, tolerance 7 %`."""
     effect = judged.effect
     unit = _unit(effect.metric)
-    tolerated = f"tolerance {_percent(judged.tolerance)} {unit}"
+    tolerance = f"{_percent(judged.tolerance)} {unit}"
     if judged.verdict == "fail" and effect.low is not None and effect.high is not None:
         bounds = f"{_percent(effect.low)} to {_percent(effect.high)} {unit}"
-        comparative = _comparative(effect)
-        return f"{name(effect)} is {_percent(effect.change)} {unit} ({bounds}) {comparative}, {tolerated}"
+        worse = f"{_percent(effect.change)} {unit} ({bounds}) {_comparative(effect)}"
+        return f"{name(effect)} is {worse}, tolerance {tolerance}"
     changed = f"{name(effect)} changed by {change(effect)} ({interval(effect)})"
     if judged.verdict == "pass":
-        return f"{changed}, within the {tolerated}"
+        return f"{changed}, within the tolerance of {tolerance}"
     if judged.verdict == "inconclusive":
-        why = judged.reason or f"a change of {detectable(effect)} would have been found"
-        return f"{changed}, not decided with a {tolerated}: {why}"
+        why = judged.reason or f"only {detectable(effect)} would surely have been found"
+        return f"{changed}, which does not decide about a tolerance of {tolerance}: {why}"
     return changed
 
 
@@ -102,6 +105,8 @@ def _comparative(effect: Effect) -> str:
 
 def _percent(share: float, *, sign: bool = False) -> str:
     percent = 100 * share
+    if percent > _MOST_PERCENT:
+        return f">{_MOST_PERCENT}"
     places = 0 if abs(percent) >= 9.95 else 1 if abs(percent) >= 0.95 else 2
     text = f"{percent:{'+' if sign else ''}.{places}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from made_values import made
+from manifests import TARGET
 from runs import JUDGED, make_run, rows, usage
 
 from bench.errors import UsageError
@@ -23,11 +25,13 @@ def test_values_are_of_the_measure_phase(tmp_path: Path) -> None:
         *usage("load-0", 0.2),
         *([float(t), "host", "", "cpu_busy_share", 0.5] for t in range(36)),
     ]
+    parts = tuple(replace(part, pid=1) for part in TARGET.parts)
     record = make_run(
         tmp_path / "run",
         [predict, rows("observe", 2, error="overload")],
         samples,
         soundness=JUDGED["soundness"],
+        target=replace(TARGET, parts=parts),
     )
     found = run_values(record)
     measured = (predict["done"] - predict["sent"])[predict["due"] >= 5]
@@ -60,6 +64,7 @@ def test_what_the_run_does_not_carry_is_left_out(tmp_path: Path) -> None:
     assert found.value(ALL, "kato_cpu") is None
     assert found.value(ALL, "target_cpu") is None
     assert found.value("learn", "service_p50") is None
+    assert found.foreign_cores is None
 
 
 def test_a_baseline_is_read_as_it_was_written(tmp_path: Path) -> None:
