@@ -22,6 +22,8 @@ SATURATED = 0.85
 
 #: Share of time in which tasks waited for a CPU, from which on the machine's CPUs are short.
 CPU_STALLED = 0.20
+#: Share of time in which nothing could run for want of memory, or of the disk: more than chance.
+MEMORY_STALLED, IO_STALLED = 0.01, 0.05
 
 #: With fewer answered requests the CPU time of a request is mostly background work.
 LEAST_REQUESTS = 30
@@ -101,7 +103,22 @@ def signals(evidence: Evidence) -> tuple[str, ...]:
     stalled = evidence.stalls.get("cpu_some", 0.0)
     if stalled >= CPU_STALLED:
         found.append(f"tasks waited for a CPU {words.percent(stalled)} of the time")
+    waited = run_queue(evidence)
+    if waited is not None and waited >= CPU_STALLED:
+        found.append(f"KATO's workers were ready to run but had no CPU {words.percent(waited)} of the time")
+    for kind, least, what in (
+        ("memory_full", MEMORY_STALLED, "memory"),
+        ("io_full", IO_STALLED, "the disk"),
+    ):
+        if (share := evidence.stalls.get(kind, 0.0)) >= least:
+            found.append(f"all work stood still for want of {what} {words.percent(share)} of the time")
     return tuple(found)
+
+
+def run_queue(evidence: Evidence) -> float | None:
+    """Share of time in which a worker of KATO's, on average, was ready to run while no CPU was free."""
+    waited = evidence.run_delay_seconds.get("kato")
+    return waited / evidence.seconds / evidence.workers if waited is not None and evidence.workers else None
 
 
 def binding_resource(evidence: Evidence) -> Finding:

@@ -54,6 +54,11 @@ def from_series(
         worker_cpu_seconds={
             name.removeprefix("kato/"): used for name, used in processes.items() if name.startswith("kato/")
         },
+        run_delay_seconds={
+            name: waited
+            for name, waited in _increases(rows, "process", "run_delay_seconds_total", start, end).items()
+            if name in PARTS
+        },
         rss_bytes={
             instance: peak
             for (source, instance, metric), values in rows.items()

@@ -55,6 +55,12 @@ STALLED = {"stalls": {"cpu_some": 0.20}}
         (run(kato=8.5, backlog=True), ("confirmed", "kato", "warning")),
         (run(kato=8.5, **STALLED), ("confirmed", "kato", "warning")),
         (run(kato=8.5, stalls={"cpu_some": 0.19}), ("likely", "kato", "advice")),
+        (run(kato=8.5, run_delay_seconds={"kato": 2.0}), ("confirmed", "kato", "warning")),
+        (run(kato=8.5, run_delay_seconds={"kato": 1.9}), ("likely", "kato", "advice")),
+        (run(kato=17, workers=2, run_delay_seconds={"kato": 3.9}), ("likely", "kato", "advice")),
+        (run(kato=8.5, stalls={"memory_full": 0.01}), ("confirmed", "kato", "warning")),
+        (run(kato=8.5, stalls={"memory_full": 0.009, "io_full": 0.049}), ("likely", "kato", "advice")),
+        (run(kato=8.5, stalls={"io_full": 0.05}), ("confirmed", "kato", "warning")),
         # Nothing is busy, and yet requests queue up: not the CPU.
         (run(kato=6.9, backlog=True), ("unknown", "kato", "warning")),
         # Too little to tell.

@@ -40,6 +40,8 @@ def rows() -> dict[tuple[str, str, str], tuple[np.ndarray, np.ndarray]]:
         ("process", "kato/12", "cpu_seconds_total"): counter(0.1),
         ("process", "redis", "cpu_seconds_total"): counter(0.2),
         ("process", "load-0", "cpu_seconds_total"): counter(0.3),
+        ("process", "kato", "run_delay_seconds_total"): counter(0.05),
+        ("process", "load-0", "run_delay_seconds_total"): counter(0.01),
         ("process", "kato", "rss_bytes"): (TIMES, 1e6 * TIMES),
         ("redis", "", "used_memory_bytes"): (TIMES, 1e6 + 1e3 * TIMES),
         ("redis", "", "evicted_keys_total"): (TIMES, np.where(TIMES < 2, 7.0, 9.0)),
@@ -62,6 +64,7 @@ def test_from_series() -> None:
     assert found.cpu_seconds == pytest.approx({"kato": 15, "redis": 6})
     assert found.own_cpu_seconds == pytest.approx({"load-0": 9})
     assert found.worker_cpu_seconds == pytest.approx({"11": 12, "12": 3})
+    assert found.run_delay_seconds == pytest.approx({"kato": 1.5})
     assert found.rss_bytes == {"kato": 35e6}
     assert found.stalls == pytest.approx({"cpu_some": 0.1, "memory_full": 0})
     assert found.machine_busy == pytest.approx(0.4)
