@@ -1,0 +1,122 @@
+"""What may lose the only copy of what KATO knows of its patterns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from redis_runs import GB, QUIET, run, using
+from rule_contract import keeps_contract
+
+from advisor.evidence import Evidence
+from advisor.rules import redis_safety
+from advisor.rules.base import Rule
+
+LRU = "allkeys-lru"
+FULL = using(evicted_keys=1.0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "sick", "well", "severity"),
+    [
+        (
+            redis_safety.may_evict_patterns,
+            run(maxmemory_policy=LRU),
+            run(maxmemory_policy="volatile-lru"),
+            "critical",
+        ),
+        (
+            redis_safety.may_evict_patterns,
+            run(using(evicted_keys=None), maxmemory_policy="allkeys-random"),
+            run(maxmemory_policy=LRU, maxmemory=0),
+            "critical",
+        ),
+        (redis_safety.keys_evicted, run(FULL, maxmemory_policy=LRU), run(maxmemory_policy=LRU), "critical"),
+        (
+            redis_safety.keys_evicted,
+            run(FULL, maxmemory_policy=None),
+            run(using(evicted_keys=None)),
+            "critical",
+        ),
+        (redis_safety.keys_evicted, run(FULL, maxmemory_policy="volatile-ttl"), run(), "warning"),
+        (redis_safety.not_persistent, run(appendonly="no"), run(appendonly="no", save="900 1"), "critical"),
+        (
+            redis_safety.not_persistent,
+            run(appendonly="no", appendfsync=None),
+            run(appendonly="yes"),
+            "critical",
+        ),
+        (
+            redis_safety.container_limit,
+            run(using(container_limit_bytes=8.0 * GB)),
+            run(using(container_limit_bytes=16.0 * GB)),
+            "warning",
+        ),
+    ],
+)
+def test_both_sides(rule: Rule, sick: Evidence, well: Evidence, severity: str) -> None:
+    assert keeps_contract(rule, sick, well).severity == severity
+    assert rule(run()) is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "unknown"),
+    [
+        (redis_safety.may_evict_patterns, run(maxmemory_policy=None)),
+        (redis_safety.may_evict_patterns, run(maxmemory_policy=LRU, maxmemory=None)),
+        (redis_safety.may_evict_patterns, run(FULL, maxmemory_policy=LRU)),
+        (redis_safety.not_persistent, run(appendonly="no", save=None)),
+        (redis_safety.not_persistent, run(appendonly=None)),
+        (redis_safety.container_limit, run(using(container_limit_bytes=1.0), maxmemory=0)),
+    ],
+)
+def test_what_is_unknown_or_said_elsewhere_is_not_judged(rule: Rule, unknown: Evidence) -> None:
+    assert rule(unknown) is None
+
+
+def test_evictions_become_refusals() -> None:
+    full = run(using(evicted_keys=21_500.0, refused_writes=3.0), maxmemory_policy=LRU)
+    finding = redis_safety.keys_evicted(full)
+    assert finding is not None
+    assert "threw away 21,500 keys during the run (redis.maxmemory-policy is allkeys-lru)" in finding.sentence
+    (change,) = finding.changes
+    assert (change.new, change.purpose) == ("noeviction", "data loss")
+    assert change.expected(full).redis.refused_writes == 21_503
+    assert "redis.maxmemory" in change.risk
+
+
+def test_the_risk_is_told_before_it_happens() -> None:
+    finding = redis_safety.may_evict_patterns(run(maxmemory_policy=LRU))
+    assert finding is not None
+    assert finding.sentence.startswith(
+        "At 8 GB (32.4 MB in use) Redis begins to throw away any key (redis.maxmemory-policy is allkeys-lru)"
+    )
+
+
+@pytest.mark.parametrize(("flush", "seconds"), [("always", 0), ("everysec", 2), ("no", 30), (None, 2)])
+def test_what_a_crash_loses_depends_on_the_flush(flush: str | None, seconds: float) -> None:
+    finding = redis_safety.not_persistent(run(appendonly="no", appendfsync=flush))
+    assert finding is not None
+    assert finding.changes[0].predicted[0].high == seconds
+
+
+@pytest.mark.parametrize(("appendonly", "save", "room"), [("yes", "", 2), ("no", "60 1", 2), ("no", "", 1.5)])
+def test_a_container_holds_more_than_the_data(appendonly: str, save: str, room: float) -> None:
+    tight = run(using(container_limit_bytes=8.0 * GB), appendonly=appendonly, save=save)
+    finding = redis_safety.container_limit(tight)
+    assert finding is not None
+    (change,) = finding.changes
+    assert (change.knob, change.old, change.new) == ("container.redis.memory", 8 * GB, int(room * 8 * GB))
+
+
+def test_a_limit_that_the_machine_cannot_raise_lowers_maxmemory() -> None:
+    limited = replace(QUIET, container_limit_bytes=8.0 * GB, system_memory_bytes=8.0 * GB)
+    (change,) = keeps_contract(redis_safety.container_limit, run(limited), run()).changes
+    assert (change.knob, change.new) == ("redis.maxmemory", 4 * GB)
+
+
+def test_data_that_would_not_fit_are_left_alone() -> None:
+    held = replace(
+        QUIET, container_limit_bytes=8.0 * GB, system_memory_bytes=8.0 * GB, used_memory_bytes=5.0 * GB
+    )
+    assert keeps_contract(redis_safety.container_limit, run(held), run()).changes == ()
