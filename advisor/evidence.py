@@ -115,11 +115,11 @@ class Evidence:
     `cores`: CPUs of the machine, or what the CPU limit of the control group leaves of them. `memory_bytes`:
     of the machine. `cpu_seconds`: of each part's whole process tree; a part that is missing runs where it
     cannot be seen. `own_cpu_seconds`: of kato-bench's processes, by label. `worker_cpu_seconds`: of each
-    process of KATO, by pid. `run_delay_seconds`: how long a part's processes were ready to run while no CPU was free (their
-    first threads, which in an event loop do the work). `rss_bytes`: the highest. `stalls`: share of time in which tasks waited, by
-    `cpu_some`, `memory_full`, `io_full` and so on. `machine_busy`: share of all CPUs' time, whoever used it.
-    `knobs`: canonical name -> value in force; a knob that is missing or None is unknown. `chosen`: names of
-    the knobs that the user set."""
+    process of KATO, by pid. `run_delay_seconds`: how long a part's processes were ready to run while no CPU
+    was free (their first threads, which in an event loop do the work). `rss_bytes`: the highest. `stalls`:
+    share of time in which tasks waited, by `cpu_some`, `memory_full`, `io_full` and so on. `machine_busy`:
+    share of all CPUs' time, whoever used it. `knobs`: canonical name -> value in force; a knob that is
+    missing or None is unknown. `chosen`: names of the knobs that the user set."""
 
     counts: Counts
     seconds: float
