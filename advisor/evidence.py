@@ -109,6 +109,14 @@ class QdrantUse:
 
 
 @dataclass(frozen=True)
+class ClickHouseUse:
+    """The highest of the measure phase: `rows` of KATO's tables, and active parts in one partition."""
+
+    rows: float | None = None
+    parts_in_partition: float | None = None
+
+
+@dataclass(frozen=True)
 class Evidence:
     """One run. All numbers are of the measure phase, which lasted `seconds`.
 
@@ -116,10 +124,11 @@ class Evidence:
     of the machine. `cpu_seconds`: of each part's whole process tree; a part that is missing runs where it
     cannot be seen. `own_cpu_seconds`: of kato-bench's processes, by label. `worker_cpu_seconds`: of each
     process of KATO, by pid. `run_delay_seconds`: how long a part's processes were ready to run while no CPU
-    was free (their first threads, which in an event loop do the work). `rss_bytes`: the highest. `stalls`:
-    share of time in which tasks waited, by `cpu_some`, `memory_full`, `io_full` and so on. `machine_busy`:
-    share of all CPUs' time, whoever used it. `knobs`: canonical name -> value in force; a knob that is
-    missing or None is unknown. `chosen`: names of the knobs that the user set."""
+    was free (their first threads, which in an event loop do the work). `rss_bytes`: the highest;
+    `rss_growth_bytes`: last less first. `stalls`: share of time in which tasks waited, by `cpu_some`,
+    `memory_full`, `io_full` and so on. `machine_busy`: share of all CPUs' time, whoever used it. `knobs`:
+    canonical name -> value in force; a knob that is missing or None is unknown. `chosen`: names of the knobs
+    that the user set."""
 
     counts: Counts
     seconds: float
@@ -131,11 +140,13 @@ class Evidence:
     worker_cpu_seconds: Mapping[str, float] = field(default_factory=dict)
     run_delay_seconds: Mapping[str, float] = field(default_factory=dict)
     rss_bytes: Mapping[str, float] = field(default_factory=dict)
+    rss_growth_bytes: Mapping[str, float] = field(default_factory=dict)
     stalls: Mapping[str, float] = field(default_factory=dict)
     machine_busy: float | None = None
     load: Load = Load()
     redis: RedisUse = RedisUse()
     qdrant: QdrantUse = QdrantUse()
+    clickhouse: ClickHouseUse = ClickHouseUse()
     knobs: Mapping[str, Knob] = field(default_factory=dict)
     chosen: frozenset[str] = frozenset()
     versions: Mapping[str, str | None] = field(default_factory=dict)

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from advisor import series
-from advisor.evidence import PARTS, Collection, Counts, Evidence, KeyFamily, Knob, Load, QdrantUse, RedisUse
+from advisor.evidence import (
+    PARTS,
+    ClickHouseUse,
+    Collection,
+    Counts,
+    Evidence,
+    KeyFamily,
+    Knob,
+    Load,
+    QdrantUse,
+    RedisUse,
+)
 from advisor.series import Series
 
 SeriesByKey = Mapping[tuple[str, str, str], Series]
@@ -59,17 +70,19 @@ def from_series(
             for name, waited in _increases(rows, "process", "run_delay_seconds_total", start, end).items()
             if name in PARTS
         },
-        rss_bytes={
-            instance: peak
-            for (source, instance, metric), values in rows.items()
-            if source == "process" and metric == "rss_bytes" and "/" not in instance
-            if (peak := series.highest(values, start, end)) is not None
-        },
+        rss_bytes=_resident(rows, lambda values: series.highest(values, start, end)),
+        rss_growth_bytes=_resident(rows, lambda values: series.growth(values, start, end)),
         stalls=_stalls(rows, start, end),
         machine_busy=series.mean(rows.get(("host", "", "cpu_busy_share")), start, end),
         load=load or Load(),
         redis=_redis(rows, (start, end), preload, load or Load(), counts),
         qdrant=_qdrant(rows, start, end),
+        clickhouse=ClickHouseUse(
+            *(
+                series.highest(rows.get(("clickhouse", "", metric)), start, end)
+                for metric in ("rows", "max_parts_in_partition")
+            )
+        ),
         knobs={
             **{
                 name: _typed(name, value)
@@ -87,6 +100,16 @@ def _increases(rows: SeriesByKey, source: str, metric: str, start: float, end: f
         for (origin, instance, name), values in rows.items()
         if (origin, name) == (source, metric)
         if (grown := series.increase(values, start, end)) is not None
+    }
+
+
+def _resident(rows: SeriesByKey, told: Callable[[Series], float | None]) -> dict[str, float]:
+    """What is told of the resident memory of each process tree, by label."""
+    return {
+        instance: number
+        for (source, instance, metric), values in rows.items()
+        if source == "process" and metric == "rss_bytes" and "/" not in instance
+        if (number := told(values)) is not None
     }
 
 

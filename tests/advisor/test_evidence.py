@@ -43,6 +43,7 @@ def rows() -> dict[tuple[str, str, str], tuple[np.ndarray, np.ndarray]]:
         ("process", "kato", "run_delay_seconds_total"): counter(0.05),
         ("process", "load-0", "run_delay_seconds_total"): counter(0.01),
         ("process", "kato", "rss_bytes"): (TIMES, 1e6 * TIMES),
+        ("clickhouse", "", "max_parts_in_partition"): gauge(12),
         ("redis", "", "used_memory_bytes"): (TIMES, 1e6 + 1e3 * TIMES),
         ("redis", "", "evicted_keys_total"): (TIMES, np.where(TIMES < 2, 7.0, 9.0)),
         ("redis", "", "main_thread_cpu_user_seconds_total"): counter(0.05),
@@ -66,6 +67,9 @@ def test_from_series() -> None:
     assert found.worker_cpu_seconds == pytest.approx({"11": 12, "12": 3})
     assert found.run_delay_seconds == pytest.approx({"kato": 1.5})
     assert found.rss_bytes == {"kato": 35e6}
+    assert found.rss_growth_bytes == {"kato": 30e6}
+    assert found.clickhouse.parts_in_partition == 12
+    assert found.clickhouse.rows is None
     assert found.stalls == pytest.approx({"cpu_some": 0.1, "memory_full": 0})
     assert found.machine_busy == pytest.approx(0.4)
     assert found.redis.used_memory_bytes == 1e6 + 35e3
