@@ -7,14 +7,13 @@ from redis_runs import run, using
 from rule_contract import keeps_contract
 
 from advisor.evidence import KeyFamily
-from advisor.rules import redis_growth
+from advisor.rules.redis_growth import predictions_never_expire, streams_never_end
 
-STREAMS, PREDICTIONS = redis_growth.streams_never_end, redis_growth.predictions_never_expire
 STORED = using(families={"prediction": KeyFamily(30, 30, 100e3), "frequency": KeyFamily(70, 70, 100.0)})
 
 
 def test_streams_are_cut_where_there_is_a_setting() -> None:
-    finding = keeps_contract(STREAMS, run(KATO_BENCH_STREAM_MAXLEN=0), run())
+    finding = keeps_contract(streams_never_end, run(KATO_BENCH_STREAM_MAXLEN=0), run())
     assert finding.severity == "advice"
     assert "gained 600 entries of 167 B (measured)" in finding.sentence
     (change,) = finding.changes
@@ -27,21 +26,23 @@ def test_streams_are_cut_where_there_is_a_setting() -> None:
 
 def test_kato_itself_has_none() -> None:
     unmeasured = run(using(stream_bytes=None), KATO_BENCH_STREAM_MAXLEN=None)
-    finding = keeps_contract(STREAMS, unmeasured, run(using(stream_growth=0.0), KATO_BENCH_STREAM_MAXLEN=0))
+    finding = keeps_contract(
+        streams_never_end, unmeasured, run(using(stream_growth=0.0), KATO_BENCH_STREAM_MAXLEN=0)
+    )
     assert finding.changes == ()
     assert "XTRIM stm:global MAXLEN ~ 10000" in finding.sentence
     assert "161 B (as KATO 3.10.1 was measured)" in finding.sentence
-    assert STREAMS(run(using(stream_growth=None), KATO_BENCH_STREAM_MAXLEN=None)) is None
+    assert streams_never_end(run(using(stream_growth=None), KATO_BENCH_STREAM_MAXLEN=None)) is None
 
 
 def test_much_growth_is_graver() -> None:
-    finding = STREAMS(run(using(stream_bytes=300e6), KATO_BENCH_STREAM_MAXLEN=0))
+    finding = streams_never_end(run(using(stream_bytes=300e6), KATO_BENCH_STREAM_MAXLEN=0))
     assert finding is not None
     assert finding.severity == "warning"
 
 
 def test_stored_predictions_are_let_go() -> None:
-    finding = keeps_contract(PREDICTIONS, run(STORED, KATO_BENCH_PREDICTION_TTL=0), run(STORED))
+    finding = keeps_contract(predictions_never_expire, run(STORED, KATO_BENCH_PREDICTION_TTL=0), run(STORED))
     assert finding.severity == "warning"
     assert "Of 100 keys drawn at random 30 hold predictions, 97.7 KB each" in finding.sentence
     (change,) = finding.changes
@@ -53,10 +54,10 @@ def test_stored_predictions_are_let_go() -> None:
 def test_kato_itself_does_not_let_them_go() -> None:
     ending = using(families={"prediction": KeyFamily(30, 0, 100e3)})
     never = run(STORED, KATO_BENCH_PREDICTION_TTL=None)
-    finding = keeps_contract(PREDICTIONS, never, run(ending, KATO_BENCH_PREDICTION_TTL=None))
+    finding = keeps_contract(predictions_never_expire, never, run(ending, KATO_BENCH_PREDICTION_TTL=None))
     assert finding.changes == ()
     assert "switch predictions at observe time off" in finding.sentence
 
 
 def test_nothing_drawn_nothing_said() -> None:
-    assert PREDICTIONS(run(KATO_BENCH_PREDICTION_TTL=0)) is None
+    assert predictions_never_expire(run(KATO_BENCH_PREDICTION_TTL=0)) is None

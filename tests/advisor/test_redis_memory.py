@@ -12,15 +12,15 @@ from rule_contract import keeps_contract
 
 from advisor.evidence import KeyFamily, Load
 from advisor.rules import redis_memory, redis_safety
+from advisor.rules.redis_memory import maxmemory_too_small
 
-RULE = redis_memory.maxmemory_too_small
 FULL = using(used_memory_bytes=8e6, bytes_per_observation=0.0, keys=8000.0, evicted_keys=6000.0)
 LOADED = Load(learned=5000, sessions=100)
 
 
 def test_a_redis_that_evicted_gets_what_the_run_wrote() -> None:
     sick = replace(run(FULL, maxmemory=8 * MB, maxmemory_policy="allkeys-lru"), load=LOADED)
-    finding = keeps_contract(RULE, sick, run())
+    finding = keeps_contract(maxmemory_too_small, sick, run())
 
     assert finding.severity == "warning"
     assert finding.sentence == (
@@ -39,7 +39,7 @@ def test_a_redis_that_evicted_gets_what_the_run_wrote() -> None:
 
 def test_refused_writes_are_the_same_want() -> None:
     refused = replace(FULL, evicted_keys=0.0, refused_writes=700.0)
-    finding = keeps_contract(RULE, replace(run(refused, maxmemory=8 * MB), load=LOADED), run())
+    finding = keeps_contract(maxmemory_too_small, replace(run(refused, maxmemory=8 * MB), load=LOADED), run())
     assert "700 writes were refused" in finding.sentence
     assert [claim.metric for claim in finding.changes[0].predicted] == ["refused_writes", "time_until_full"]
 
@@ -47,20 +47,25 @@ def test_refused_writes_are_the_same_want() -> None:
 def test_more_memory_and_no_eviction_are_wanted_together() -> None:
     """Without the memory, noeviction turns what was evicted into writes that fail."""
     sick = run(FULL, maxmemory=8 * MB, maxmemory_policy="allkeys-lru")
-    policy, memory = redis_safety.keys_evicted(sick), RULE(sick)
+    policy, memory = redis_safety.keys_evicted(sick), maxmemory_too_small(sick)
     assert policy is not None
     assert memory is not None
     assert {policy.changes[0].knob, memory.changes[0].knob} == {"redis.maxmemory-policy", "redis.maxmemory"}
-    still = RULE(policy.changes[0].expected(sick))
+    still = maxmemory_too_small(policy.changes[0].expected(sick))
     assert still is not None
     assert still.changes[0].new == memory.changes[0].new
     both = memory.changes[0].expected(policy.changes[0].expected(sick))
-    assert RULE(both) is redis_safety.keys_evicted(both) is redis_safety.may_evict_patterns(both) is None
+    assert (
+        maxmemory_too_small(both)
+        is redis_safety.keys_evicted(both)
+        is redis_safety.may_evict_patterns(both)
+        is None
+    )
 
 
 def test_growth_without_end_is_seen_ahead() -> None:
     endless = run(using(bytes_per_observation=20e3), KATO_BENCH_STREAM_MAXLEN=None)
-    finding = keeps_contract(RULE, endless, run(using(bytes_per_observation=20e3)))
+    finding = keeps_contract(maxmemory_too_small, endless, run(using(bytes_per_observation=20e3)))
     assert finding.severity == "advice"
     assert finding.sentence == (
         "Redis uses 32.4 MB of 8 GB and grows by 391 KB a second: at this rate it is full in 5.9 hours."
@@ -74,11 +79,11 @@ def test_growth_without_end_is_seen_ahead() -> None:
 
 def test_a_machine_without_the_memory_gets_no_promise() -> None:
     small = replace(FULL, system_memory_bytes=40.0 * MB)
-    finding = keeps_contract(RULE, replace(run(small, maxmemory=8 * MB), load=LOADED), run())
+    finding = keeps_contract(maxmemory_too_small, replace(run(small, maxmemory=8 * MB), load=LOADED), run())
     assert finding.changes == ()
     # Nothing was lost yet, and nothing can be done here: the growth itself is another rule's matter.
     full = using(bytes_per_observation=20e3, system_memory_bytes=10.0 * GB)
-    assert RULE(run(full, KATO_BENCH_STREAM_MAXLEN=None)) is None
+    assert maxmemory_too_small(run(full, KATO_BENCH_STREAM_MAXLEN=None)) is None
 
 
 def test_keys_have_the_size_that_was_sampled() -> None:
@@ -87,7 +92,7 @@ def test_keys_have_the_size_that_was_sampled() -> None:
         "frequency": KeyFamily(50, 50, 100.0),
         "stream": KeyFamily(1, 1, 9e9),
     }
-    finding = RULE(run(replace(FULL, families=families), maxmemory=8 * MB))
+    finding = maxmemory_too_small(run(replace(FULL, families=families), maxmemory=8 * MB))
     assert finding is not None
     assert finding.evidence["needed_bytes"] == 8e6 + 6000 * 50_050
 
@@ -111,9 +116,9 @@ def test_whatever_it_proposes_is_legal_larger_and_enough(
         system_memory_bytes=memory,
     )
     sick = run(use, maxmemory=limit * MB, KATO_BENCH_STREAM_MAXLEN=0)
-    if RULE(sick) is None:
+    if maxmemory_too_small(sick) is None:
         return
-    finding = keeps_contract(RULE, sick, run())
+    finding = keeps_contract(maxmemory_too_small, sick, run())
     for change in finding.changes:
         assert isinstance(change.new, int)
         assert change.new > limit * MB

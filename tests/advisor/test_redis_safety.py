@@ -16,47 +16,39 @@ LRU = "allkeys-lru"
 FULL = using(evicted_keys=1.0)
 
 
+def test_a_safe_redis_is_left_alone() -> None:
+    rules = [rule for rule in vars(redis_safety).values() if isinstance(rule, Rule)]
+    assert len(rules) == 4
+    assert [rule(run()) for rule in rules] == [None] * 4
+
+
+@pytest.mark.parametrize("policy", [LRU, "allkeys-random"])
+def test_an_allkeys_policy_is_a_risk_once_there_is_a_limit(policy: str) -> None:
+    risky = run(maxmemory_policy=policy)
+    well = run(maxmemory_policy=policy, maxmemory=0)
+    assert keeps_contract(redis_safety.may_evict_patterns, risky, well).severity == "critical"
+    keeps_contract(redis_safety.may_evict_patterns, risky, run(maxmemory_policy="volatile-lru"))
+
+
 @pytest.mark.parametrize(
-    ("rule", "sick", "well", "severity"),
-    [
-        (
-            redis_safety.may_evict_patterns,
-            run(maxmemory_policy=LRU),
-            run(maxmemory_policy="volatile-lru"),
-            "critical",
-        ),
-        (
-            redis_safety.may_evict_patterns,
-            run(using(evicted_keys=None), maxmemory_policy="allkeys-random"),
-            run(maxmemory_policy=LRU, maxmemory=0),
-            "critical",
-        ),
-        (redis_safety.keys_evicted, run(FULL, maxmemory_policy=LRU), run(maxmemory_policy=LRU), "critical"),
-        (
-            redis_safety.keys_evicted,
-            run(FULL, maxmemory_policy=None),
-            run(using(evicted_keys=None)),
-            "critical",
-        ),
-        (redis_safety.keys_evicted, run(FULL, maxmemory_policy="volatile-ttl"), run(), "warning"),
-        (redis_safety.not_persistent, run(appendonly="no"), run(appendonly="no", save="900 1"), "critical"),
-        (
-            redis_safety.not_persistent,
-            run(appendonly="no", appendfsync=None),
-            run(appendonly="yes"),
-            "critical",
-        ),
-        (
-            redis_safety.container_limit,
-            run(using(container_limit_bytes=8.0 * GB)),
-            run(using(container_limit_bytes=16.0 * GB)),
-            "warning",
-        ),
-    ],
+    ("policy", "severity", "changes"),
+    [(LRU, "critical", 1), (None, "critical", 0), ("volatile-ttl", "warning", 0)],
 )
-def test_both_sides(rule: Rule, sick: Evidence, well: Evidence, severity: str) -> None:
-    assert keeps_contract(rule, sick, well).severity == severity
-    assert rule(run()) is None
+def test_evicted_keys_are_lost_data(policy: str | None, severity: str, changes: int) -> None:
+    sick, well = run(FULL, maxmemory_policy=policy), run(using(evicted_keys=None))
+    finding = keeps_contract(redis_safety.keys_evicted, sick, well)
+    assert (finding.severity, len(finding.changes)) == (severity, changes)
+
+
+def test_what_is_only_in_memory_is_lost_by_a_restart() -> None:
+    sick = run(appendonly="no")
+    assert keeps_contract(redis_safety.not_persistent, sick, run(appendonly="yes")).severity == "critical"
+    keeps_contract(redis_safety.not_persistent, sick, run(appendonly="no", save="900 1"))
+
+
+def test_a_container_as_large_as_maxmemory_is_killed() -> None:
+    sick, well = (run(using(container_limit_bytes=size)) for size in (8.0 * GB, 16.0 * GB))
+    assert keeps_contract(redis_safety.container_limit, sick, well).severity == "warning"
 
 
 @pytest.mark.parametrize(
