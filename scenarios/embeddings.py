@@ -11,6 +11,7 @@ Importing this module imports numpy; import it where vectors are needed.
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,7 +85,8 @@ class Embeddings:
         while len(events) < count:
             drawn = [event for (event,) in islice(supply, min(_BATCH, count - len(events)))]
             for event, vector in zip(drawn, self.embed_all(drawn), strict=True):
-                key = vector.tobytes()
+                # A digest, because a million vectors of their own would weigh half a gigabyte.
+                key = hashlib.blake2b(vector.tobytes(), digest_size=16).digest()
                 if key not in seen:
                     seen.add(key)
                     events.append(event)

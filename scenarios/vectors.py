@@ -6,7 +6,7 @@ Stands for: sensors, images or texts that reach KATO as embeddings. Mix: observe
 comes twice. A few patterns are learned through KATO, which makes the collection; the bulk of the vectors is
 loaded straight into it, shaped as KATO shapes its own. When the load is over, recall is probed with events
 that are in no collection. Must not: send vectors of two dimensions to a node (KATO loses the second kind
-without a word), predict at observe time, touch more than 90 nodes.
+without a word), predict at observe time.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ _LEARN_SHARE = 0.25
 _DECIMALS = 6
 #: Components in one upsert: some 2.5 MB, far below the 32 MB that Qdrant takes.
 _BATCH = 250_000
+#: Qdrant's own, in KB of vectors; a change to null would leave what is there.
+_DEFAULT_THRESHOLD = 10_000
 #: Seconds to build an index: these, and one more for so many vectors (one core builds over 1 000 a second).
 _PATIENCE, _VECTORS_PER_SECOND = 60.0, 200
 _PROBE_SECONDS = 180.0
@@ -182,6 +184,8 @@ def _load(qdrant: Qdrant, collection: Collection, vectors: Matrix) -> None:
     """Upsert the vectors with indexing held back, so that one index is built over all of them, as Qdrant
     advises for bulk loads; then wait for it."""
     threshold = collection.config["optimizer_config"].get("indexing_threshold")
+    if threshold is None:
+        threshold = _DEFAULT_THRESHOLD
     qdrant.configure(collection.name, {"optimizers_config": {"indexing_threshold": 0}})
     try:
         size = max(1, _BATCH // collection.dimension)

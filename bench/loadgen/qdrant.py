@@ -51,7 +51,7 @@ class Qdrant:
     """Every method raises StoreError where Qdrant does not answer well."""
 
     def __init__(self, address: str) -> None:
-        self._address = address
+        self.address = address
         self._http = HttpClient(address, 1, _TIMEOUT)
 
     def collection_of(self, node: str) -> str | None:
@@ -135,7 +135,7 @@ class Qdrant:
         if exchange.error:
             answer = exchange.body[:200].decode(errors="replace")
             why = f"{exchange.status} {answer}".strip() if exchange.status else exchange.error
-            raise StoreError(f"Qdrant at {self._address} does not answer {what}: {why}")
+            raise StoreError(f"Qdrant at {self.address} does not answer {what}: {why}")
         return exchange.json()["result"]
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.loadgen.qdrant import Collection, Found, Qdrant
-from bench.loadgen.user import Note
 from bench.record.vocabulary import RECALL, RECALL_MISSING
+
+if TYPE_CHECKING:
+    from bench.loadgen.user import Note
 
 #: KATO asks for three neighbours; ten are what the literature compares.
 KS = (10, 3)

@@ -21,6 +21,13 @@ def test_shapes_are_katos() -> None:
         "observations": [{"strings": ["a", "b"]}, {"strings": ["c"]}],
         "learn_at_end": True,
     }
+    with_vectors = operations.sequence([("a",), ("b",)], [[1.0], [2.0]], learn_at_end=False)
+    assert json.loads(with_vectors.body or b"")["observations"] == [
+        {"strings": ["a"], "vectors": [[1.0]]},
+        {"strings": ["b"], "vectors": [[2.0]]},
+    ]
+    with pytest.raises(ValueError, match="shorter"):
+        operations.sequence([("a",), ("b",)], [[1.0]], learn_at_end=False)
     create = operations.create("bench_x_0", {"process_predictions": False})
     assert create.target("") == "/sessions"
     assert json.loads(create.body or b"") == {
