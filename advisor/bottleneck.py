@@ -202,7 +202,8 @@ def _crowded(evidence: Evidence, busy: float) -> Finding:
     parts = sum(evidence.cpu_seconds.values()) / evidence.seconds
     return _unknown(
         evidence,
-        "warning",
+        # Other work is no fault of the deployment as long as that keeps up.
+        "warning" if evidence.counts.backlog_grows else "info",
         f"the machine is {words.percent(busy)} busy, of which the target takes no more than "
         f"{words.cores(parts)}. Other work leaves it no room to show its own ceiling",
     )

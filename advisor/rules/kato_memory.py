@@ -62,7 +62,7 @@ def indexes_in_memory(evidence: Evidence) -> Finding | None:
                         "rss_per_pattern(kato)",
                         "bytes",
                         "interval",
-                        f"KATO 3.10.1 took {saved:.0%} less per pattern without it; here at least half of that",
+                        f"KATO 3.10.1 took {saved:.0%} less per pattern without it; at least half of that",
                         now=grown,
                         low=(1 - saved) * grown / 2,
                         high=(1 - saved / 2) * grown,

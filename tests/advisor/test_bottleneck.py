@@ -85,7 +85,8 @@ STALLED = {"stalls": {"cpu_some": 0.20}}
         ),
         (run(kato=12.0, workers=4, worker_cpu_seconds={"1": 8.4, "2": 3.6}), ("none", "kato", "info")),
         # The machine is full of other work.
-        (run(kato=6.0, machine_busy=0.85), ("unknown", None, "warning")),
+        (run(kato=6.0, machine_busy=0.85), ("unknown", None, "info")),
+        (run(kato=6.0, machine_busy=0.85, backlog=True), ("unknown", None, "warning")),
         (run(kato=6.0, machine_busy=0.84), ("none", "kato", "info")),
         (run(kato=8.0, machine_busy=0.99), ("likely", "kato", "advice")),
     ],
