@@ -1,276 +1,371 @@
-"""Qdrant's graphs: wide and dense enough for the recall that is wanted, and no more than that.
+"""Qdrant's HNSW graph: whether KATO's searches find what they should, and which setting keeps them from it.
 
-KATO's searches name no ef, and Qdrant then searches with `ef_construct`: that knob decides how widely a graph
-is built and how widely it is searched. Nothing is said of a graph that is not there, and nothing without a
-probe of recall."""
+KATO's searches name no ef, so Qdrant takes the collection's ef_construct: that one knob decides how the
+graph is built and how long it is searched."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from advisor import words
 from advisor.evidence import Evidence
-from advisor.findings import Change, Finding, Prediction
-from advisor.recalled import LEAST_INDEXED, Recalled, finding, low, recalled, shown, unprobed
-from advisor.rules.base import rule
+from advisor.findings import Change, Finding, Prediction, Scalar, Severity
+from advisor.rules.base import known, rule
+from advisor.sweep import Reached, Sweep, searched_with, sweep_of, with_recall
 
-_M, _EF = "qdrant.hnsw.m", "qdrant.hnsw.ef_construct"
+_HOLDS_FOR = "KATO 3.10 on Qdrant from 1.0"
+
+_EF, _M = "qdrant.hnsw.ef_construct", "qdrant.hnsw.m"
 _QUANTISED = "kato.KATO_QUANTIZATION_ENABLED"
-_QDRANT = "KATO 3.10 on Qdrant from 1.0"
 
-#: What KATO asks Qdrant for (3.10.1): links per point, and candidates.
-SHIPPED_M, SHIPPED_EF = 16, 128
-#: What Qdrant advises for the highest precision; more links than that only cost memory.
-DENSEST = 64
-#: A search that gets faster by less of an observation's time than this is not worth a rebuild.
-LEAST_SAVING = 0.1
-#: Optimising in fewer of the samples than this is what inserting points does.
-OPTIMISING_SHARE = 0.05
-#: Bytes of one link in the graph's lowest layer, where a point has up to 2 m of them.
-_LINK = 4
-
-_REBUILD = "Qdrant builds the graph anew: CPU time and memory for minutes, and searches are slower meanwhile"
-_VERIFY = "wait until the collection is green, then kato-bench run --scenario vectors with the same data: "
+#: Beyond these more links are the cheaper way to the same recall: Qdrant's guide sweeps ef up to 512, and a
+#: search that takes ten times as long, and more than some milliseconds, is felt.
+MOST_EF, SLOWER, FELT_SECONDS = 512, 10.0, 0.010
+#: Qdrant's guides name 64 links for the highest precision; 16 and 128 are what KATO creates.
+MOST_M, USUAL_M, USUAL_EF = 64, 16, 128
+#: Recall that is not worth another doubling of ef.
+FLAT = 0.005
+#: A smaller ef must spare so much of a search, and be no smaller than Qdrant's guide goes.
+FASTER, SPARED_SECONDS, LEAST_EF = 1.5, 0.001, 32
+#: A search's time at one ef on another graph: its points have other numbers of links.
+_TIME_FACTOR = 2.0
+_LINK_BYTES = 4
 
 
-def _probed(evidence: Evidence) -> bool:
-    return evidence.number(_EF) is not None and recalled(evidence) is not None
+def _in_proportion(sweep: Sweep) -> list[Reached]:
+    slowest = max(SLOWER * sweep.asked.seconds, FELT_SECONDS)
+    return [point for point in sweep.points if (point.ef or 0) <= MOST_EF and point.seconds <= slowest]
 
 
-def _is_sparse(evidence: Evidence, found: Recalled) -> bool:
-    """Whether links, and not the width of the search, are what is missing: no swept ef reaches the target, or
-    a graph below the usual density takes more than the usual ef."""
-    m = evidence.number(_M)
-    if not found.sweep or not m:
-        return False
-    return found.enough is None or (m < SHIPPED_M and (found.enough.ef or 0) > SHIPPED_EF)
+def _flattens(points: list[Reached]) -> Reached | None:
+    """The smallest ef beyond which recall hardly rises."""
+    best = max((point.low for point in points), default=0.0)
+    return next((point for point in points if point.low >= best - FLAT), None)
+
+
+def _reaching(sweep: Sweep, present: float) -> Reached | None:
+    """The smallest ef above the present one that surely meets the target. Where the queries are too few for
+    that, the one beyond which the recall of those that probably do hardly rises."""
+    wider = [point for point in _in_proportion(sweep) if (point.ef or 0) > present]
+    sure = (point for point in wider if point.low >= sweep.target)
+    return next(sure, None) or _flattens([point for point in wider if point.value >= sweep.target])
+
+
+def _severity(sweep: Sweep) -> Severity:
+    """A warning where the user's own objective is missed beyond doubt."""
+    return "warning" if sweep.stated and sweep.asked.high < sweep.target else "advice"
+
+
+def _wanted(sweep: Sweep) -> str:
+    return f"{sweep.target:g} {'wanted' if sweep.stated else 'that is usual'}"
+
+
+def _numbers(sweep: Sweep, evidence: Evidence, **more: Scalar) -> dict[str, Scalar]:
+    return {
+        "k": sweep.k,
+        "target": sweep.target,
+        "recall": sweep.asked.value,
+        "recall_low": sweep.asked.low,
+        "recall_high": sweep.asked.high,
+        "search_p50": sweep.asked.seconds,
+        "queries": sweep.asked.queries,
+        "vectors": sweep.vectors,
+        "dimension": sweep.dimension,
+        "m": evidence.number(_M),
+        "ef_construct": evidence.number(_EF),
+        **more,
+    }
+
+
+def _recall(sweep: Sweep, low: float, model: str) -> Prediction:
+    return Prediction(sweep.metric, "1", "at_least", model, now=sweep.asked.value, low=low)
+
+
+def _search(sweep: Sweep, low: float, high: float, model: str) -> Prediction:
+    return Prediction("search_p50", "s", "interval", model, now=sweep.asked.seconds, low=low, high=high)
+
+
+def _is_too_low(evidence: Evidence) -> bool:
+    sweep = sweep_of(evidence)
+    return sweep is not None and sweep.missed
 
 
 @rule(
     "hnsw.ef-too-low",
-    holds_for=_QDRANT,
-    precondition=_probed,
-    source="KATO 3.10.1 sends no search ef, and Qdrant's hnsw_ef defaults to ef_construct; sweep of the run",
+    holds_for=_HOLDS_FOR,
+    precondition=lambda evidence: known(_EF)(evidence) and _is_too_low(evidence),
+    source="KATO 3.10.1 searches without params; Qdrant: hnsw_ef defaults to ef_construct",
 )
 def ef_too_low(evidence: Evidence) -> Finding | None:
-    """A search that follows too few candidates misses true neighbours: KATO then predicts from others, and
-    nothing says so."""
-    found, ef = recalled(evidence), evidence.number(_EF)
-    if found is None or ef is None or not found.misses or _is_sparse(evidence, found):
+    """A search keeps ef candidates while it walks the graph; with too few it ends before it has met the
+    nearest vectors, and KATO compares an observation with the wrong ones."""
+    sweep, present = sweep_of(evidence), evidence.number(_EF)
+    if sweep is None or present is None:
         return None
-    enough = found.enough
-    if enough is None or enough.ef is None or enough.ef <= ef:
+    found = _reaching(sweep, present)
+    if found is None or found.ef is None:
         return None
+    new = found.ef
+    sentence = (
+        f"As KATO searches, {sweep.metric} is {sweep.asked}, below the {_wanted(sweep)}. With ef {new} it is "
+        f"{found} on the same graph, in {words.seconds(found.seconds)} a search after "
+        f"{words.seconds(sweep.asked.seconds)}."
+    )
+    if found.low < sweep.target:
+        sentence += f" {words.count(found.queries)} queries are too few to be sure of {sweep.target:g}."
     return Finding(
         "hnsw.ef-too-low",
-        "warning" if found.stated else "advice",
-        "Searches are too narrow for the recall wanted",
-        f"{found.told}. KATO's searches follow {ef:.0f} candidates (ef_construct); with {enough.ef} of them "
-        f"the same graph finds {shown(enough.recall)}.",
-        found.numbers | {"ef_construct": ef, "ef_needed": enough.ef},
+        _severity(sweep),
+        "Searches miss near vectors: ef is too low",
+        sentence,
+        _numbers(sweep, evidence, ef=new, recall_at_ef=found.value, recall_low_at_ef=found.low,
+                 search_p50_at_ef=found.seconds),
         (
             Change(
                 _EF,
-                int(ef),
-                enough.ef,
-                purpose=found.purpose,
-                risk=f"{_REBUILD}; a search itself took {words.seconds(enough.seconds_p50)} at that width, "
-                f"not {words.seconds(found.now.seconds_p50)}.",
-                verify=f"{_VERIFY}{found.metric} is at least {low(enough):.3f}.",
-                predicted=(found.at_least(enough, "a graph built with a larger ef_construct is no worse"),),
-                effect=lambda after: finding(after, enough.recall),
+                int(present),
+                new,
+                purpose="objective",
+                risk="The graph of every collection is built anew, which takes CPU time and, until it is "
+                "done, memory and disk for two; each search takes longer.",
+                verify=f"run the same scenario again: {sweep.metric} reaches {found.low:.3f}.",
+                predicted=(
+                    _recall(
+                        sweep, found.low,
+                        f"lower bound of what ef {new} reached on the present graph; one that is built "
+                        "with a larger ef_construct is no worse",
+                    ),
+                    _search(
+                        sweep, found.seconds / _TIME_FACTOR, found.seconds * _TIME_FACTOR,
+                        f"median at ef {new} on the present graph; half to twice that, as the points of a "
+                        "new graph have other numbers of links",
+                    ),
+                ),
+                effect=lambda after: searched_with(after, new),
             ),
         ),
-    )
+    )  # fmt: skip
 
 
 @rule(
     "hnsw.m-too-low",
-    holds_for=_QDRANT,
-    precondition=_probed,
-    source="Malkov and Yashunin 2018, 4.1: M sets the recall that a wide search can reach; sweep of the run",
+    holds_for=_HOLDS_FOR,
+    precondition=lambda evidence: known(_EF, _M)(evidence) and _is_too_low(evidence),
+    source="Malkov and Yashunin 2018, section 4.1; Qdrant guide, optimize: m 64, ef_construct 512 at most",
 )
 def m_too_low(evidence: Evidence) -> Finding | None:
-    """With too few links parts of a graph are out of reach of each other: no search is wide enough then."""
-    found, m, ef = recalled(evidence), evidence.number(_M), evidence.number(_EF)
-    if found is None or m is None or ef is None or not found.misses or not _is_sparse(evidence, found):
+    """With too few links a point can hardly be reached from afar: parts of the graph stay out of every
+    search, however many candidates it keeps."""
+    sweep, ef, m = sweep_of(evidence), evidence.number(_EF), evidence.number(_M)
+    if sweep is None or ef is None or m is None or _quantisation_costs(evidence) is not None:
         return None
-    wished = {_M: (m, min(DENSEST, max(SHIPPED_M, 2 * m))), _EF: (ef, max(SHIPPED_EF, ef))}
-    widest = found.sweep[-1]
-    sure = max((one for one in found.sweep if (one.ef or 0) <= wished[_EF][1]), key=low, default=found.now)
-    predicted = (found.at_least(sure, "a graph with more links, built more widely, is no worse"),)
-    links = words.size(2 * _LINK * (wished[_M][1] - m))
-    risks = {
-        _M: f"{_REBUILD}; the links of each vector take about {links} more of memory.",
-        _EF: f"{_REBUILD}; searches follow more candidates and take longer.",
-    }
+    if _reaching(sweep, ef) is not None or max([ef, *(point.ef or 0 for point in sweep.points)]) < USUAL_EF:
+        return None  # A larger ef does it, or it is not known what one does.
+    flat = _flattens(_in_proportion(sweep))
+    new_m = max(int(m), min(MOST_M, max(USUAL_M, 2 * int(m))))
+    new_ef = max(USUAL_EF, int(ef), flat.ef if flat is not None and flat.ef is not None else 0)
+    widest = max((sweep.asked, *sweep.points), key=lambda point: point.value)
     return Finding(
         "hnsw.m-too-low",
-        "warning" if found.stated else "advice",
-        "The graph has too few links for the recall wanted",
-        f"{found.told}. With {m:.0f} links a point (m) even a search that follows {widest.ef} candidates "
-        f"finds {shown(widest.recall)}.",
-        found.numbers
-        | {"m": m, "ef_construct": ef, "widest_ef": widest.ef, "recall_at_widest_ef": widest.recall.value},
-        tuple(
-            Change(
-                knob,
-                int(old),
-                int(new),
-                purpose=found.purpose,
-                risk=risks[knob],
-                verify=f"{_VERIFY}{found.metric} is at least {low(sure):.3f}; if it still is below "
-                f"{found.target:.3g}, the sweep of that run says what is missing.",
-                predicted=predicted,
-                effect=unprobed,
-            )
-            for knob, (old, new) in wished.items()
-            if new > old
-        ),
+        _severity(sweep),
+        "Searches miss near vectors: the graph is too thin",
+        f"As KATO searches, {sweep.metric} is {sweep.asked}, below the {_wanted(sweep)}, and no ef that is "
+        f"in proportion reaches that: the best is {widest}"
+        + (f" at ef {widest.ef}" if widest.ef is not None else "")
+        + f". The graph has m {int(m)} and was built with ef_construct {int(ef)}"
+        + ("." if (new_m, new_ef) != (m, ef) else ": no setting of it is left that is known to help."),
+        _numbers(sweep, evidence, best_recall=widest.value, best_ef=widest.ef),
+        _denser(evidence, sweep, (int(m), new_m), (int(ef), new_ef)),
     )
+
+
+def _denser(evidence: Evidence, sweep: Sweep, m: tuple[int, int], ef: tuple[int, int]) -> tuple[Change, ...]:
+    """More links, and a wider build and search; each as far as it changes anything. How a graph that is to
+    be built will do is unknown until it is measured."""
+    unknown: Callable[[Evidence], Evidence] = lambda after: with_recall(after, ())  # noqa: E731
+    links = sweep.vectors * 2 * (m[1] - m[0]) * _LINK_BYTES
+    denser = m[1] / max(1, m[0])
+    low = max([sweep.asked.low, *(point.low for point in sweep.points if (point.ef or 0) <= ef[1])])
+    wider = [point for point in sweep.points if (point.ef or 0) <= ef[1]]
+    seconds = wider[-1].seconds if wider else sweep.asked.seconds
+    verify = f"run the same scenario again: {sweep.metric} reaches {sweep.target:g}."
+    changes = (
+        Change(
+            _M, *m,
+            purpose="objective",
+            risk="The graph of every collection is built anew and takes about "
+            f"{words.size(links)} more memory; each search compares more vectors.",
+            verify=verify,
+            predicted=(
+                _recall(sweep, sweep.asked.low, "what the same ef reached with fewer links"),
+                _search(
+                    sweep, sweep.asked.seconds / _TIME_FACTOR, sweep.asked.seconds * _TIME_FACTOR * denser,
+                    f"each step compares up to {denser:g} times as many vectors; ef as it is",
+                ),
+            ),
+            effect=unknown,
+        ),
+        Change(
+            _EF, *ef,
+            purpose="objective",
+            risk="The graph of every collection is built anew, with more CPU time for each vector, and each "
+            "search takes longer.",
+            verify=verify,
+            predicted=(
+                _recall(
+                    sweep, low,
+                    "lower bound of what the nearest smaller ef reached on the present graph; more links and "
+                    "a wider build only add to it",
+                ),
+                _search(
+                    sweep, seconds / _TIME_FACTOR, seconds * _TIME_FACTOR * denser * max(
+                        1.0, ef[1] / (wider[-1].ef or ef[1]) if wider else ef[1] / ef[0]
+                    ),
+                    "median at the nearest smaller ef; at most in proportion to ef and to m, and twice that",
+                ),
+            ),
+            effect=unknown,
+        ),
+    )  # fmt: skip
+    return tuple(change for change in changes if change.new != change.old)
 
 
 @rule(
     "hnsw.ef-needlessly-high",
-    holds_for=_QDRANT,
-    precondition=_probed,
-    source="Qdrant: hnsw_ef defaults to ef_construct, and search time grows with it; sweep of the run",
+    holds_for=_HOLDS_FOR,
+    precondition=known(_EF, _M),
+    source="KATO 3.10.1 searches without params; Qdrant guide, optimize: ef from 32 to 512",
 )
 def ef_needlessly_high(evidence: Evidence) -> Finding | None:
-    """A search that goes on long after it has found everything takes time in each observation with a
-    vector."""
-    found, ef = recalled(evidence), evidence.number(_EF)
-    observe = evidence.counts.service_p50.get("observe")
-    if found is None or ef is None or observe is None or low(found.now) < found.target:
+    """A search's time grows with ef, while its recall ends at 1."""
+    sweep, present, m = sweep_of(evidence), evidence.number(_EF), evidence.number(_M)
+    if sweep is None or present is None or m is None or sweep.asked.low < sweep.target:
         return None
-    if found.enough is None or found.enough.ef is None:
+    # A graph that is built with a smaller ef_construct is a little worse: half of what is left up to 1 is
+    # kept for that.
+    ample = (1 + sweep.target) / 2
+    now = sweep.asked.seconds
+    smaller = (
+        point
+        for point in sweep.points
+        if max(LEAST_EF, 2 * m) <= (point.ef or 0) <= present / 2
+        and point.low >= ample
+        and now >= FASTER * point.seconds
+        and now - point.seconds >= SPARED_SECONDS
+    )
+    found = next(smaller, None)
+    if found is None or found.ef is None:
         return None
-    # A graph that is built less widely is worse: half the new width has to be enough on the present one.
-    enough, new = found.enough, max(SHIPPED_EF, 2 * found.enough.ef)
-    then = next((one for one in found.sweep if (one.ef or 0) >= new), None)
-    if new >= ef or then is None or found.now.seconds_p50 - then.seconds_p50 < LEAST_SAVING * observe:
-        return None
-    return Finding(
-        "hnsw.ef-needlessly-high",
-        "advice",
-        "Searches are wider than the recall wanted needs",
-        f"{found.told}, for which {enough.ef} candidates are enough. With {ef:.0f} (ef_construct) a search "
-        f"takes {words.seconds(found.now.seconds_p50)}, with {then.ef} {words.seconds(then.seconds_p50)}; an "
-        f"observation takes {words.seconds(observe)} in all.",
-        found.numbers | {"ef_construct": ef, "ef_needed": enough.ef, "search_seconds": found.now.seconds_p50},
-        (
-            Change(
-                _EF,
-                int(ef),
-                new,
-                purpose="cost",
-                risk=f"{_REBUILD}; a graph built less widely finds a little less, for which the new value is "
-                "twice what is enough on the present graph.",
-                verify=f"{_VERIFY}{found.metric} is at least {found.target:.3g}, and observe is faster.",
-                predicted=(
-                    found.at_least(
-                        enough, "the new searches are twice as wide, on a graph built less widely"
-                    ),
-                    Prediction(
-                        "search p50",
-                        "s",
-                        "at_most",
-                        f"searches with ef {then.ef} in this run, and a fifth for chance",
-                        now=found.now.seconds_p50,
-                        high=1.2 * then.seconds_p50,
-                    ),
-                ),
-                effect=lambda after: finding(after, then.recall),
+    new = found.ef
+    sentence = (
+        f"As KATO searches, {sweep.metric} is {sweep.asked} in {words.seconds(now)} a search; with ef {new} "
+        f"it is {found} in {words.seconds(found.seconds)}."
+    )
+    change = Change(
+        _EF,
+        int(present),
+        new,
+        purpose="cost",
+        risk="ef_construct also builds the graph: with a smaller one it is built anew and gets worse, and "
+        "how much is only known once it is measured.",
+        verify=f"run the same scenario again: {sweep.metric} still is {sweep.target:g} or more.",
+        predicted=(
+            _recall(
+                sweep, sweep.target,
+                f"{found.low:.3f} or more at ef {new} on the present graph; what this lies above the target "
+                "is margin for a graph that is built less carefully",
+            ),
+            _search(
+                sweep, found.seconds / _TIME_FACTOR, max(now, found.seconds),
+                f"median at ef {new} on the present graph, and no slower than now",
             ),
         ),
+        effect=lambda after: searched_with(after, new),
+    )  # fmt: skip
+    return Finding(
+        "hnsw.ef-needlessly-high",
+        "info",
+        "Searches take longer than their recall needs",
+        sentence
+        if sweep.stated
+        else f"{sentence} Whether that is enough, an objective such as {sweep.metric} >= "
+        f"{sweep.target:g} would say.",
+        _numbers(sweep, evidence, ef=new, recall_low_at_ef=found.low, search_p50_at_ef=found.seconds),
+        (change,) if sweep.stated else (),
     )
+
+
+def _quantisation_costs(evidence: Evidence) -> tuple[Sweep, Sweep] | None:
+    """The searches as KATO makes them and those on the original vectors, if these find clearly more."""
+    quantised, originals = sweep_of(evidence), sweep_of(evidence, originals=True)
+    if quantised is None or originals is None or originals.asked.low <= quantised.asked.high:
+        return None
+    return quantised, originals
 
 
 @rule(
     "hnsw.quantisation-costs-recall",
-    holds_for=_QDRANT,
-    precondition=lambda evidence: recalled(evidence) is not None,
-    source="Qdrant, quantization: quantised vectors are compared first; recall with and without, of the run",
+    holds_for=_HOLDS_FOR,
+    precondition=lambda evidence: any(probe.quantisation_ignored for probe in evidence.qdrant.recall),
+    source="Qdrant: quantization.ignore; KATO 3.10.1 searches quantised vectors without oversampling",
 )
 def quantisation_costs_recall(evidence: Evidence) -> Finding | None:
-    """Quantised vectors are compared roughly: what they save in memory they may cost in neighbours."""
-    found = recalled(evidence)
-    if found is None or not found.misses or found.plain is None:
+    """Quantised vectors take a fraction of the memory and differ a little from the original ones, and so
+    does which of them is near; KATO does not have Qdrant check its candidates against the originals."""
+    both = _quantisation_costs(evidence)
+    if both is None:
         return None
-    plain, enabled = found.plain, evidence.knobs.get(_QUANTISED)
-    if low(plain) <= (found.now.recall.high or 1.0):
-        return None
-    change = Change(
-        _QUANTISED,
-        enabled,
-        False,
-        purpose=found.purpose,
-        risk="Vectors take four times the memory or more; it acts on new collections only, so that the "
-        "vectors have to be learned again.",
-        verify=f"kato-bench run --scenario vectors with the same data: {found.metric} is at least "
-        f"{low(plain):.3f}.",
-        predicted=(found.at_least(plain, "without quantisation all searches are of the original vectors"),),
-        effect=lambda after: finding(after, plain.recall),
+    sweep, originals = both[0], both[1].asked
+    sentence = (
+        f"As KATO searches, {sweep.metric} is {sweep.asked}; on the original vectors it is {originals}. The "
+        f"originals take {words.size(sweep.vector_bytes)} of memory."
     )
+    numbers = _numbers(
+        sweep, evidence, recall_of_originals=originals.value, search_p50_of_originals=originals.seconds,
+        vector_bytes=sweep.vector_bytes,
+    )  # fmt: skip
+    title = "Quantisation costs recall"
+    if not sweep.missed:
+        return Finding("hnsw.quantisation-costs-recall", "info", title, sentence, numbers)
+    # A larger ef is the cheaper way where it leads there: `hnsw.ef-too-low` says so.
+    present = evidence.number(_EF)
+    spared = present is not None and _reaching(sweep, present) is not None
     return Finding(
         "hnsw.quantisation-costs-recall",
-        "warning" if found.stated else "advice",
-        "Quantisation costs recall",
-        f"{found.told}. The same searches of the original vectors find {shown(plain.recall)}.",
-        found.numbers | {"recall_without_quantisation": plain.recall.value, "quantised": enabled},
-        (change,) if enabled is True else (),
+        _severity(sweep),
+        title,
+        f"{sentence} {sweep.target:g} {'is wanted' if sweep.stated else 'is usual'}.",
+        numbers,
+        () if spared or evidence.knobs.get(_QUANTISED) is not True else (_keep_originals(sweep, originals),),
     )
 
 
-@rule(
-    "hnsw.not-in-use",
-    holds_for=_QDRANT,
-    precondition=lambda evidence: any(one.points for one in evidence.qdrant.collections),
-    source="Qdrant: segments below indexing_threshold or full_scan_threshold (kB of vectors) are scanned",
-)
-def not_in_use(evidence: Evidence) -> Finding | None:
-    """Below Qdrant's thresholds every vector is compared: recall is complete, and m and ef change nothing."""
-    scanned = [
-        one
-        for one in evidence.qdrant.collections
-        if one.points and one.indexed is not None and one.indexed < LEAST_INDEXED * one.points
-    ]
-    if not scanned:
-        return None
-    largest = max(scanned, key=lambda one: one.points)
-    threshold = evidence.number("qdrant.optimizers.indexing_threshold")
-    below = "" if threshold is None else f" (a segment of {threshold:.0f} kB of vectors gets one)"
-    number = "1 collection has" if len(scanned) == 1 else f"{len(scanned)} collections have"
-    return Finding(
-        "hnsw.not-in-use",
-        "info",
-        "Vectors are scanned, not searched by a graph",
-        f"{number} no graph to speak of{below}: {words.count(largest.indexed or 0)} of the largest one's "
-        f"{words.count(largest.points)} vectors are indexed. There m and ef_construct change nothing.",
-        {
-            "collections": len(scanned),
-            "points": largest.points,
-            "indexed_vectors": largest.indexed,
-            "indexing_threshold_kb": threshold,
-        },
-    )
-
-
-@rule(
-    "hnsw.optimising",
-    holds_for=_QDRANT,
-    precondition=lambda evidence: evidence.qdrant.optimising is not None,
-    source="Qdrant: a collection whose optimisers run is yellow; KATO does not wait for them",
-)
-def optimising(evidence: Evidence) -> Finding | None:
-    """While Qdrant rebuilds, searches share the CPU with it and scan what is not indexed yet: times and
-    recall of such a run are not those of the settled collection."""
-    share = evidence.qdrant.optimising or 0.0
-    if share <= OPTIMISING_SHARE:
-        return None
-    return Finding(
-        "hnsw.optimising",
-        "info",
-        "Qdrant was still optimising",
-        f"In {words.percent(share)} of the samples Qdrant was rebuilding a collection: the times of "
-        "observations with vectors belong to that state. Measure again when its collections are green.",
-        {"optimising_share": share},
-    )
+def _keep_originals(sweep: Sweep, originals: Reached) -> Change:
+    return Change(
+        _QUANTISED,
+        True,
+        False,
+        purpose="objective",
+        risk=f"The vectors then take {words.size(sweep.vector_bytes)} of memory; only collections that KATO "
+        "creates afterwards are without quantisation, those that exist must be made anew.",
+        verify=f"run the same scenario on a fresh deployment: {sweep.metric} reaches {originals.low:.3f}.",
+        predicted=(
+            _recall(
+                sweep, originals.low,
+                "lower bound of the same searches on the original vectors, through the present graph",
+            ),
+            _search(
+                sweep, originals.seconds / _TIME_FACTOR, originals.seconds * _TIME_FACTOR,
+                "median of the same searches on the original vectors, which may lie elsewhere in memory",
+            ),
+        ),
+        effect=lambda after: with_recall(
+            after,
+            (
+                replace(probe, quantisation_ignored=False)
+                for probe in after.qdrant.recall
+                if probe.quantisation_ignored
+            ),
+        ),
+    )  # fmt: skip
