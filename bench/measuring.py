@@ -52,12 +52,16 @@ def measure(plan: Plan, *, base: Path | None = None) -> RunRecord:
             record = runner.run()
     if record.manifest.soundness is not None:
         advice.write(record.folder, conclude([record]))
+    write_report(record)
+    return record
+
+
+def write_report(record: RunRecord) -> None:
+    """Put the run's page into its folder; why it could not be is said, and is no failure of the run."""
     try:
         html.write(record)
     except Exception as error:
-        # Whatever it was: the run is complete without its page, and `kato-bench report` says more.
         say(f"the report was not written: {str(error).rstrip('.') or type(error).__name__}")
-    return record
 
 
 def _make_target(plan: Plan, supervisor: Supervisor, folder: Path) -> Target:

@@ -34,7 +34,7 @@ def verdicts(*words: str) -> list[ObjectiveVerdict]:
 @pytest.mark.parametrize(
     ("changes", "tone", "title"),
     [
-        ({}, "plain", "Measured, and nothing to change"),
+        ({}, "plain", "Measured, and nothing needs changing"),
         ({"findings": FINDINGS[1:]}, "plain", "Measured, with advice"),
         ({"findings": FINDINGS}, "mixed", "Measured, with a critical finding"),
         ({"objectives": verdicts("pass")}, "good", "Met its objective"),
@@ -65,7 +65,7 @@ def test_the_sentence_says_what_was_tested_how_it_did_and_what_to_do_first(good:
     start = "answered all 750 requests of the chat workload (25.0 per second)"
     tested = "An embedded KATO deployment with 1 worker"
     assert headline(good, PLAIN, 1, advised=False).sentence == f"{tested} {start}, {quick}."
-    assert headline(good, PLAIN, 1, advised=True).sentence.endswith("; nothing was found to change.")
+    assert headline(good, PLAIN, 1, advised=True).sentence.endswith("; nothing needs to be changed.")
     with_findings = headline(replace(good, findings=FINDINGS), PLAIN, 2, advised=True).sentence
     assert "with 2 workers" in with_findings
     assert with_findings.endswith("; first change redis.maxmemory-policy from allkeys-lru to noeviction.")
@@ -110,3 +110,4 @@ def test_the_first_change_is_that_of_the_gravest_finding_with_one() -> None:
     assert change is not None
     assert change[1].knob == "redis.maxmemory-policy"
     assert urgent(FINDINGS[2:]) is None
+    assert urgent([FINDINGS[1].model_copy(update={"severity": "info"})]) is None

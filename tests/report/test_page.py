@@ -115,6 +115,18 @@ def test_the_cores_of_each_part_come_first_and_kato_bench_last(page: Page) -> No
     assert [line.name for line in page.timelines.memory] == ["kato", "redis", HOSTILE_PART]
     assert page.busiest is not None
     assert page.busiest.name == "kato"
+    # 60 % of two cores are busy, of which the parts use 1.24.
+    assert page.timelines.foreign_cores == pytest.approx(0, abs=1e-6)
+
+
+def test_other_programs_are_told_apart(tmp_path: Path) -> None:
+    busy = [
+        [float(t), "host", name, "cpu_busy_share", 0.9] for t in range(36) for name in ("", "cpu0", "cpu1")
+    ]
+    record = make_run(tmp_path / "run", [rows("predict", 5)], [*usage("kato", 0.5), *busy])
+    lines = timelines_of(record)
+    assert lines is not None
+    assert lines.foreign_cores == pytest.approx(1.3)
 
 
 def test_events_are_marked_and_phases_are_not(page: Page) -> None:

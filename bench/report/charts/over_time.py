@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _PARTS = ("kato", "redis", "qdrant", "clickhouse")
 _PHASE_WORDS = {"preload": "preload", "warmup": "warm-up", "measure": "measured", "cooldown": "cool-down"}
 _MEBIBYTE = 2**20
+#: Other programs are named once they take more of the machine than this.
+_FOREIGN_SHARE = 0.1
 #: More events than this are not told apart in a chart.
 MOST_MARKS = 20
 
@@ -164,6 +166,9 @@ def _cpu(lines: Timelines) -> Figure:
         "Cores in use, one part on top of another; the dashed line is the whole machine, with all that runs "
         "on it."
     )
+    foreign = lines.foreign_cores
+    if foreign is not None and lines.cores and foreign > _FOREIGN_SHARE * lines.cores:
+        note += f" Other programs took {digits.number(foreign)} cores while it was measured."
     if lines.cores is not None:
         top = max(top, float(lines.cores))
         layers.append(Rule(float(lines.cores), f"{lines.cores} cores", "limit"))

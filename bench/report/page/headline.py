@@ -41,11 +41,11 @@ def headline(summary: Summary, plan: Plan, workers: int | None, *, advised: bool
 
 
 def urgent(findings: Sequence[Finding]) -> tuple[Finding, Recommendation] | None:
-    """The first change to make, with its finding; findings come the gravest first."""
-    for finding in findings:
-        for recommendation in finding.recommendations:
-            return finding, recommendation
-    return None
+    """The first change to make, with its finding; findings come the gravest first, and what is only worth
+    knowing (`info`) is not urgent."""
+    return next(
+        ((one, change) for one in findings if one.severity != "info" for change in one.recommendations), None
+    )
 
 
 def telling(operations: Sequence[OperationSummary]) -> OperationSummary | None:
@@ -89,7 +89,7 @@ def _judged(summary: Summary, advised: bool) -> tuple[Tone, str]:
     if not advised:
         return "plain", "Measured"
     changes = urgent(summary.findings) is not None
-    return "plain", "Measured, with advice" if changes else "Measured, and nothing to change"
+    return "plain", "Measured, with advice" if changes else "Measured, and nothing needs changing"
 
 
 def _tested(plan: Plan, workers: int | None) -> str:
@@ -131,7 +131,7 @@ def _first(summary: Summary, advised: bool) -> str:
         return "measure again before changing anything"
     change = urgent(summary.findings)
     if change is None:
-        return "nothing was found to change"
+        return "nothing needs to be changed"
     _, recommendation = change
     new = value(recommendation.knob, recommendation.new)
     if recommendation.new is None:

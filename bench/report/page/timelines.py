@@ -70,6 +70,23 @@ class Timelines:
     redis_limit: float | None = None
     marks: list[Mark] = field(default_factory=list)
 
+    @property
+    def foreign_cores(self) -> float | None:
+        """Cores that other programs used while it was measured; None where the machine or the target's
+        processes were not seen."""
+        measured = next((phase for phase in self.phases if phase.name == "measure"), None)
+        if self.busy is None or not any(line.name == "kato" for line in self.cpu) or measured is None:
+            return None
+        end = self.end if measured.end is None else measured.end
+        rest = [
+            busy - sum(one for one in parts if one is not None)
+            for t, busy, *parts in zip(
+                self.busy.times, self.busy.values, *(line.values for line in self.cpu), strict=True
+            )
+            if busy is not None and None not in parts and measured.start <= t <= end
+        ]
+        return max(0.0, sum(rest) / len(rest)) if rest else None
+
 
 def timelines_of(record: RunRecord) -> Timelines | None:
     """None where the run did not come to load anything."""
