@@ -34,17 +34,37 @@ def observations_per_second(evidence: Evidence) -> float:
 
 
 def growth_per_second(evidence: Evidence) -> float | None:
-    """Bytes by which Redis grew in each second of the measure phase; None where that was too little of a
-    load to tell."""
+    """Bytes by which Redis grew in each second of the measure phase, without what streams gained that are
+    cut one day; None where that was too little of a load to tell."""
     each = evidence.redis.bytes_per_observation
-    return None if each is None else each * observations_per_second(evidence)
+    if each is None:
+        return None
+    grown = each * observations_per_second(evidence)
+    if _stream_bound(evidence):
+        grown -= (evidence.redis.stream_growth or 0.0) * _STREAMS * _entry_bytes(evidence) / evidence.seconds
+    return max(0.0, grown)
+
+
+def streams_to_come(evidence: Evidence) -> float:
+    """Bytes that the streams gain until they are cut; 0 where they never are, as their growth is counted."""
+    entries = _stream_bound(evidence) - (evidence.redis.stream_entries or 0.0)
+    return max(0.0, entries) * _STREAMS * _entry_bytes(evidence)
+
+
+def _stream_bound(evidence: Evidence) -> float:
+    return evidence.number(_STREAM_LENGTH) or 0.0
+
+
+def _entry_bytes(evidence: Evidence) -> float:
+    size, entries = evidence.redis.stream_bytes, evidence.redis.stream_entries
+    return size / entries if size is not None and entries else _BYTES_OF_AN_ENTRY
 
 
 def horizon(evidence: Evidence) -> float:
     """How many seconds of the measured growth there are to make room for: a day of it where nothing ends,
     an hour where streams are cut and predictions expire, as what is left then lives no longer."""
-    bounded = all((evidence.number(knob) or 0) > 0 for knob in (_STREAM_LENGTH, _PREDICTION_TTL))
-    return max(HOUR, evidence.number(_PREDICTION_TTL) or 0.0) if bounded else DAY
+    ttl = evidence.number(_PREDICTION_TTL) or 0.0
+    return max(HOUR, ttl) if _stream_bound(evidence) and ttl else DAY
 
 
 def _severity(bytes_a_day: float) -> Severity:
@@ -62,10 +82,9 @@ def streams_never_end(evidence: Evidence) -> Finding | None:
     then learned patterns are evicted or writes are refused."""
     use, bound = evidence.redis, evidence.number(_STREAM_LENGTH)
     grown = use.stream_growth or 0.0
-    if grown <= 0 or (bound or 0) > 0:
+    if grown <= 0 or _stream_bound(evidence) > 0:
         return None
-    measured = use.stream_bytes is not None and bool(use.stream_entries)
-    entry = (use.stream_bytes or 0.0) / (use.stream_entries or 1.0) if measured else _BYTES_OF_AN_ENTRY
+    measured, entry = use.stream_bytes is not None, _entry_bytes(evidence)
     per_day = grown / evidence.seconds * DAY * _STREAMS * entry
     return Finding(
         "redis.streams-never-end",

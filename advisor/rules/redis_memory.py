@@ -10,7 +10,7 @@ from advisor.evidence import Evidence
 from advisor.findings import Change, Finding, Prediction
 from advisor.resolve import DATA_SHARE
 from advisor.rules.base import known, rule
-from advisor.rules.redis_growth import DAY, growth_per_second, horizon
+from advisor.rules.redis_growth import DAY, HOUR, growth_per_second, horizon, streams_to_come
 
 _REDIS = "Redis from 4.0 or Valkey"
 _MAXMEMORY = "redis.maxmemory"
@@ -35,13 +35,15 @@ _IGNORED, _LOWER, _CYCLE = 100 * _MB, 0.10, 0.25
 def used_later(evidence: Evidence) -> float | None:
     """Bytes that the load leaves in Redis by the end of the horizon, on top of those that it holds."""
     used = evidence.redis.used_memory_bytes
-    return None if used is None else used + (growth_per_second(evidence) or 0.0) * horizon(evidence)
+    if used is None:
+        return None
+    return used + streams_to_come(evidence) + (growth_per_second(evidence) or 0.0) * horizon(evidence)
 
 
 @dataclass(frozen=True)
 class _Need:
-    """`bytes`: what this run would have needed. `per_second`: how fast it grows. `lost`: keys that were
-    evicted and writes that were refused, `each` of so many bytes."""
+    """`bytes`: what this run would have needed, and its streams until they are cut. `per_second`: how fast
+    that grows. `lost`: keys that were evicted and writes that were refused, `each` of so many bytes."""
 
     bytes: float
     per_second: float
@@ -62,7 +64,8 @@ def _need(evidence: Evidence, used: float) -> _Need:
     )
     # A full Redis does not grow: then the keys that found no room are the growth.
     per_second = float(round(max(growth_per_second(evidence) or 0.0, lost * each / evidence.seconds)))
-    return _Need(max(used + lost * each, known_size if lost else 0.0), per_second, lost, each)
+    needed = used + streams_to_come(evidence) + lost * each
+    return _Need(max(needed, known_size if lost else 0.0), per_second, lost, each)
 
 
 def _bytes_of_a_key(evidence: Evidence) -> float:
@@ -111,7 +114,7 @@ def maxmemory_too_small(evidence: Evidence) -> Finding | None:
     time_left = max(0.0, limit - need.bytes) / need.per_second if need.per_second else None
     return Finding(
         "redis.maxmemory-too-small",
-        "warning" if need.lost else "advice",
+        "warning" if need.lost or (time_left or 0.0) < HOUR else "advice",
         "Redis has too little memory",
         _happened(evidence, limit, need) if need.lost else _will_happen(limit, used, need, time_left or 0.0),
         {
@@ -138,7 +141,7 @@ def _happened(evidence: Evidence, limit: float, need: _Need) -> str:
         if number
     )
     return (
-        f"Redis may use {words.size(limit)}, and {happened}. What this run wrote needs about "
+        f"Redis may use {words.size(limit)}, and {happened}. The data of this run need about "
         f"{words.size(need.bytes)}, at {words.size(need.each)} a key."
     )
 
@@ -146,8 +149,15 @@ def _happened(evidence: Evidence, limit: float, need: _Need) -> str:
 def _will_happen(limit: float, used: float, need: _Need, time_left: float) -> str:
     return (
         f"Redis uses {words.size(used)} of {words.size(limit)} and grows by {words.size(need.per_second)} "
-        f"a second: at this rate it is full in {time_left / 3600:.2g} hours."
+        f"a second: at this rate it is full in {_time(time_left)}."
     )
+
+
+def _time(seconds: float) -> str:
+    for unit, name in ((HOUR, "hours"), (60.0, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.2g} {name}"
+    return f"{seconds:.0f} seconds"
 
 
 def _raise(evidence: Evidence, limit: int, new: int, need: _Need, time_left: float | None) -> Change:
@@ -156,8 +166,8 @@ def _raise(evidence: Evidence, limit: int, new: int, need: _Need, time_left: flo
             metric,
             "1",
             "at_most",
-            f"what the run wrote takes {words.size(need.bytes)} (used memory, and the keys that found no "
-            "room at the mean size of one), so that it fits",
+            f"the data take {words.size(need.bytes)} (used memory, what streams still gain, and "
+            "the keys that found no room at the mean size of one), so that they fit",
             now=now,
             high=0.0,
         )

@@ -24,7 +24,7 @@ def test_a_redis_that_evicted_gets_what_the_run_wrote() -> None:
 
     assert finding.severity == "warning"
     assert finding.sentence == (
-        "Redis may use 8 MB, and 6,000 keys were evicted. What this run wrote needs about 34.5 MB, at 1000 B "
+        "Redis may use 8 MB, and 6,000 keys were evicted. The data of this run need about 34.5 MB, at 1000 B "
         "a key."
     )
     (change,) = finding.changes
@@ -77,6 +77,20 @@ def test_growth_without_end_is_seen_ahead() -> None:
     assert claim.low == pytest.approx(48_232, rel=0.01)
 
 
+def test_streams_that_are_cut_are_no_growth_without_end() -> None:
+    """Vectors make entries of 33 KB: what fills the streams once is not what comes each hour."""
+    filling = using(
+        stream_entries=1200.0, stream_bytes=1200 * 33e3, stream_growth=600.0, bytes_per_observation=67e3
+    )
+    assert maxmemory_too_small(run(filling)) is None
+    finding = maxmemory_too_small(run(filling, maxmemory=512 * MB))
+    assert finding is not None
+    assert finding.evidence["needed_bytes"] == pytest.approx(34e6 + 2 * 8800 * 33e3)
+    assert finding.evidence["growth_bytes_per_second"] == 20e3
+    assert finding.changes[0].new == GB
+    assert maxmemory_too_small(run(filling, KATO_BENCH_STREAM_MAXLEN=0)) is not None
+
+
 def test_a_machine_without_the_memory_gets_no_promise() -> None:
     small = replace(FULL, system_memory_bytes=40.0 * MB)
     finding = keeps_contract(maxmemory_too_small, replace(run(small, maxmemory=8 * MB), load=LOADED), run())
@@ -92,7 +106,8 @@ def test_keys_have_the_size_that_was_sampled() -> None:
         "frequency": KeyFamily(50, 50, 100.0),
         "stream": KeyFamily(1, 1, 9e9),
     }
-    finding = maxmemory_too_small(run(replace(FULL, families=families), maxmemory=8 * MB))
+    use = replace(FULL, families=families, stream_entries=10_000.0)
+    finding = maxmemory_too_small(run(use, maxmemory=8 * MB))
     assert finding is not None
     assert finding.evidence["needed_bytes"] == 8e6 + 6000 * 50_050
 
@@ -156,3 +171,19 @@ def test_defragmentation_is_proposed_where_it_would_do_something() -> None:
     assert keeps_contract(redis_memory.fragmentation, run(torn), run()).changes == ()
     big = replace(QUIET, used_memory_bytes=400e6, fragmentation=1.6, wasted_bytes=240e6)
     assert keeps_contract(redis_memory.fragmentation, run(big, activedefrag=None), run()).changes == ()
+
+
+@pytest.mark.parametrize(
+    ("held", "words", "severity"),
+    [
+        (8.0 * GB - 20e6, "50 seconds", "warning"),
+        (8.0 * GB - 200e6, "8.3 minutes", "warning"),
+        (4.0 * GB, "3 hours", "advice"),
+    ],
+)
+def test_the_sooner_it_is_full_the_graver(held: float, words: str, severity: str) -> None:
+    use = using(used_memory_bytes=held, bytes_per_observation=20e3)
+    finding = maxmemory_too_small(run(use, KATO_BENCH_STREAM_MAXLEN=None))
+    assert finding is not None
+    assert finding.severity == severity
+    assert finding.sentence.endswith(f"it is full in {words}.")
