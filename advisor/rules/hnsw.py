@@ -5,7 +5,6 @@ graph is built and how long it is searched."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from advisor import words
@@ -181,14 +180,13 @@ def m_too_low(evidence: Evidence) -> Finding | None:
 
 
 def _denser(evidence: Evidence, sweep: Sweep, m: tuple[int, int], ef: tuple[int, int]) -> tuple[Change, ...]:
-    """More links, and a wider build and search; each as far as it changes anything. How a graph that is to
-    be built will do is unknown until it is measured."""
-    unknown: Callable[[Evidence], Evidence] = lambda after: with_recall(after, ())  # noqa: E731
+    """More links, and a wider build and search; each as far as it changes anything."""
     links = sweep.vectors * 2 * (m[1] - m[0]) * _LINK_BYTES
     denser = m[1] / max(1, m[0])
-    low = max([sweep.asked.low, *(point.low for point in sweep.points if (point.ef or 0) <= ef[1])])
-    wider = [point for point in sweep.points if (point.ef or 0) <= ef[1]]
-    seconds = wider[-1].seconds if wider else sweep.asked.seconds
+    narrower = [point for point in sweep.points if (point.ef or 0) <= ef[1]]
+    low = max(point.low for point in (sweep.asked, *narrower))
+    nearest = narrower[-1] if narrower else sweep.asked
+    longer = ef[1] / (nearest.ef or ef[0])
     verify = f"run the same scenario again: {sweep.metric} reaches {sweep.target:g}."
     changes = (
         Change(
@@ -204,7 +202,7 @@ def _denser(evidence: Evidence, sweep: Sweep, m: tuple[int, int], ef: tuple[int,
                     f"each step compares up to {denser:g} times as many vectors; ef as it is",
                 ),
             ),
-            effect=unknown,
+            effect=_unknown,
         ),
         Change(
             _EF, *ef,
@@ -219,16 +217,21 @@ def _denser(evidence: Evidence, sweep: Sweep, m: tuple[int, int], ef: tuple[int,
                     "a wider build only add to it",
                 ),
                 _search(
-                    sweep, seconds / _TIME_FACTOR, seconds * _TIME_FACTOR * denser * max(
-                        1.0, ef[1] / (wider[-1].ef or ef[1]) if wider else ef[1] / ef[0]
-                    ),
+                    sweep,
+                    nearest.seconds / _TIME_FACTOR,
+                    nearest.seconds * _TIME_FACTOR * denser * longer,
                     "median at the nearest smaller ef; at most in proportion to ef and to m, and twice that",
                 ),
             ),
-            effect=unknown,
+            effect=_unknown,
         ),
     )  # fmt: skip
     return tuple(change for change in changes if change.new != change.old)
+
+
+def _unknown(after: Evidence) -> Evidence:
+    """How a graph that is to be built will do is unknown until it is measured."""
+    return with_recall(after, ())
 
 
 @rule(

@@ -19,9 +19,7 @@ def _unindexed(evidence: Evidence) -> tuple[int, float | None] | None:
     """Vectors in the run's collections and, where it is known, their bytes, if no search of any of them goes
     through a graph; else None."""
     probes = {probe.collection: probe for probe in evidence.qdrant.recall}
-    others = [
-        one for one in evidence.qdrant.collections if one.points and one.name not in probes
-    ]  # fmt: skip
+    others = [one for one in evidence.qdrant.collections if one.points and one.name not in probes]
     settled = (evidence.qdrant.optimising or 0.0) <= OPTIMISING
     if any(uses_graph(evidence, probe) for probe in evidence.qdrant.recall):
         return None
