@@ -211,8 +211,8 @@ class Search:
             busy = idle.binding.machine_busy if idle.binding is not None else None
             if busy is not None and busy > CROWDED:
                 self._outcome.notes.append(
-                    f"At {rate:.3g}/s the machine was {100 * busy:.0f} % busy: other work slows the target, and "
-                    "the result is that of a busy machine."
+                    f"At {rate:.3g}/s the machine was {100 * busy:.0f} % busy: other work slows the target, "
+                    "and the result is that of a busy machine."
                 )
             together = [one.plus(other) for one, other in zip(together, idle.tallies, strict=True)]
             doubtful = []
