@@ -64,7 +64,7 @@ def run(
 RISES = {None: 0.80, 16: 0.80, 32: 0.92, 64: 0.97, 128: 0.99, 256: 0.995, 512: 0.995}
 STUCK = {None: 0.30, 16: 0.35, 32: 0.45, 64: 0.55, 128: 0.604, 256: 0.606, 512: 0.607}
 GOOD = {None: 0.999, 16: 0.9, 32: 0.97, 64: 0.995, 128: 0.999, 256: 0.999, 512: 1.0}
-SLOW = {None: 0.006, 32: 0.002, 64: 0.003}
+SLOW = {None: 0.006, 32: 0.002, 64: 0.003, 128: 0.006, 256: 0.01, 512: 0.02}
 
 
 def bounds(change: Change) -> dict[str, Any]:
@@ -162,6 +162,11 @@ def test_less_ef_is_proposed_with_a_margin_and_only_to_a_stated_objective() -> N
     fact = keeps_contract(hnsw.ef_needlessly_high, unstated, run(GOOD, ef_construct=64, seconds=SLOW))
     assert fact.changes == ()
     assert "recall@10 >= 0.95 would say" in fact.sentence
+
+
+def test_a_slow_start_is_no_slow_search() -> None:
+    cold = {**SLOW, 128: 0.0021}
+    assert hnsw.ef_needlessly_high(run(GOOD, ef_construct=128, seconds=cold)) is None
 
 
 def test_vectors_without_a_graph_are_told_so_and_nothing_else() -> None:
