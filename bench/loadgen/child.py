@@ -73,6 +73,7 @@ class LoadProcess:
         self._traffic = Traffic(self._client, events, self._recorder, self._plan.timeout)
         self._clerk = Clerk(self._traffic, self._recorder.begin)
         self._user_class = load_user_class(Path(spec["scenario_path"]))
+        self._reaches_stores = bool(self._user_class.scenario.get("stores"))
         self._world = World(
             options=self._plan.data,
             seed=self._plan.seed,
@@ -129,17 +130,22 @@ class LoadProcess:
         """Examine what a whole run has left in the stores, then clean up; adds to `facts` how that went."""
         began = time.monotonic()
         self._recorder.phase = "cooldown"
-        if not (facts["stopped_early"] or "failure" in facts or "refused" in facts):
+        examines = self._reaches_stores and not (
+            facts["stopped_early"] or "failure" in facts or "refused" in facts
+        )
+        if examines:
             self._at_the_stores(self._user_class.examine, self._recorder.event)
             facts["stopped_early"] = self._stopping
         if self._clean_up:
             facts["not_cleaned"] = self._clerk.clean(sessions, self._world, nodes)
-            facts["not_cleaned"] += self._user_class.clear_away(self._world, self._stores)
-        self._phase("cooldown", began, time.monotonic())
+            if self._reaches_stores:
+                facts["not_cleaned"] += self._user_class.clear_away(self._world, self._stores)
+        if examines or self._clean_up:
+            self._phase("cooldown", began, time.monotonic())
 
     def _at_the_stores(self, work: Callable[..., None], *arguments: Any) -> None:
         """Do the scenario's own work at the stores in a greenlet of its own, so that `stop` can end it."""
-        if not self._stopping:
+        if self._reaches_stores and not self._stopping:
             self._aside = gevent.spawn(work, self._world, self._stores, *arguments)
             self._aside.get()
             self._aside = None

@@ -46,7 +46,8 @@ class Driver(Protocol):
 
 class KatoUser(User):
     """Subclasses say what a session sends (`script`) and what its node must have learned (`lessons`). Those
-    that reach for KATO's stores themselves name them in `SCENARIO["stores"]`."""
+    that reach for KATO's stores themselves (`furnish`, `examine`, `clear_away`) name them in
+    `SCENARIO["stores"]`; without that these three are not called."""
 
     abstract = True
     scenario: ClassVar[dict[str, Any]]
