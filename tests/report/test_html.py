@@ -173,3 +173,17 @@ def test_it_reads_without_scripts(report: Path, browser: Chromium) -> None:
         assert len(found) >= least, selector
     assert browser.call("DOM.querySelectorAll", nodeId=root, selector=".copyable")["nodeIds"] == []
     assert browser.complaints == []
+
+
+@in_a_browser
+def test_it_prints_in_the_colours_of_paper(report: Path, browser: Chromium) -> None:
+    browser.open(report, 1280, dark=True)
+    dark = {"name": "prefers-color-scheme", "value": "dark"}
+    browser.call("Emulation.setEmulatedMedia", media="print", features=[dark])
+    assert browser.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert browser.evaluate("getComputedStyle(document.querySelector('.op-predict')).color") == "rgb(0, 0, 0)"
+    browser.call(
+        "Emulation.setDeviceMetricsOverride", width=718, height=900, deviceScaleFactor=1, mobile=False
+    )
+    assert browser.evaluate("document.querySelector('svg.wide').getBoundingClientRect().width") > 600
+    browser.call("Emulation.setEmulatedMedia", media="")

@@ -135,33 +135,14 @@ def _rate(lines: Timelines) -> Figure:
 
 def _cpu(lines: Timelines) -> Figure:
     """Stacked: together the parts cannot use more than the machine has."""
-    layers: list[Layer] = []
-    named: dict[str, Line] = {}
-    below: list[float | None] = []
-    for line in lines.cpu:
-        low = below or [0.0] * len(line.values)
-        high = [
-            None if one is None else (under or 0.0) + one for one, under in zip(line.values, low, strict=True)
-        ]
-        label = _part_words(line.name)
-        layers.append(
-            Area(
-                line.times,
-                [None if y is None else (under or 0.0) for y, under in zip(high, low, strict=True)],
-                high,
-                part_css(line.name),
-                label,
-            )
-        )
-        named[label] = line
-        below = [under if y is None else y for y, under in zip(high, low, strict=True)]
+    areas = _stacked(lines.cpu)
+    layers: list[Layer] = [*areas]
+    named = {_part_words(line.name): line for line in lines.cpu}
     if lines.busy is not None:
         layers.append(Trace(lines.busy.times, lines.busy.values, "machine", "all programs", "dashed"))
         named["all programs"] = lines.busy
-    top = max(
-        [value for line in named.values() for value in line.known] + [value or 0.0 for value in below],
-        default=1.0,
-    )
+    reach = [value for line in named.values() for value in line.known]
+    top = max(reach + [value or 0.0 for area in areas for value in area.high], default=1.0)
     note = (
         "Cores in use, one part on top of another; the dashed line is the whole machine, with all that runs "
         "on it."
@@ -185,6 +166,21 @@ def _cpu(lines: Timelines) -> Figure:
         _table(lines, named, _cores),
         _readings(named, _cores),
     )
+
+
+def _stacked(lines: Sequence[Line]) -> list[Area]:
+    """Each line on top of those before it; where one is unknown, the next stands where it would."""
+    areas: list[Area] = []
+    ground = [0.0] * len(lines[0].values) if lines else []
+    for line in lines:
+        low: list[float | None] = []
+        high: list[float | None] = []
+        for place, value in enumerate(line.values):
+            low.append(None if value is None else ground[place])
+            ground[place] += value or 0.0
+            high.append(None if value is None else ground[place])
+        areas.append(Area(line.times, low, high, part_css(line.name), _part_words(line.name)))
+    return areas
 
 
 def _memory(lines: Timelines) -> Figure:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Page:
-    """Times in seconds, memory in bytes. `bounds`: the objectives that bound a response time of an
+    """Times in seconds, memory in bytes. `bounds`: the objectives that bound a percentile of an
     operation. `events`: all that happened besides phases. `files`: name and bytes of the record's files."""
 
     summary: Summary
@@ -89,7 +89,7 @@ def page_of(record: RunRecord) -> Page:
 
 def _bounds(texts: list[str]) -> list[Objective]:
     from bench.errors import UsageError
-    from bench.gate.objectives import parse
+    from bench.gate.objectives import parse, percentile_of
 
     found = []
     for text in texts:
@@ -98,6 +98,6 @@ def _bounds(texts: list[str]) -> list[Objective]:
         except UsageError:
             # Written by a version with other objectives.
             continue
-        if objective.kind == "time" and objective.operation is not None:
+        if percentile_of(objective.statistic) is not None and objective.operation is not None:
             found.append(objective)
     return found
