@@ -113,10 +113,6 @@ def _resident(rows: SeriesByKey, told: Callable[[Series], float | None]) -> dict
     }
 
 
-def _instances(rows: SeriesByKey, source: str, metric: str) -> list[str]:
-    return sorted({instance for origin, instance, name in rows if (origin, name) == (source, metric)})
-
-
 def _least(*numbers: float | None) -> float | None:
     return min((number for number in numbers if number is not None), default=None)
 

@@ -29,6 +29,7 @@ def test_the_gravest_first() -> None:
     assert [(finding.severity, finding.id) for finding in advise(SHIPPED)] == [
         ("critical", "redis.keys-evicted"),
         ("critical", "redis.not-persistent"),
+        ("warning", "redis.maxmemory-too-small"),
         ("info", "bottleneck.binding-resource"),
     ]
 
