@@ -125,7 +125,8 @@ def test_kill_9_leaves_no_process_and_a_readable_run(tmp_path: Path, start: Star
     everybody = family(process.pid)
     names = " ".join(" ".join(one.cmdline()) for one in everybody)
     assert all(
-        part in names for part in ("vectors", "patterns", "uvicorn", "loadgen.child", "collectors", "guardian")
+        part in names
+        for part in ("vectors", "patterns", "uvicorn", "loadgen.child", "collectors", "guardian")
     )
     before = RunRecord(folder).count(None, None).requests
     process.kill()
