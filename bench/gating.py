@@ -21,7 +21,7 @@ from bench.gate.noninferiority import Tolerance
 from bench.gate.pairs import SIDES, Outcome, Rules, Side, run_pairs
 from bench.gate.values import RunValues, run_values
 from bench.loadgen.catalogue import find
-from bench.measuring import measure, say
+from bench.measuring import interruptible, measure, say
 from bench.plan import Plan
 from bench.record.folder import MANIFEST, find_run
 from bench.record.reader import RunRecord
@@ -104,7 +104,9 @@ def gate(scenario: str, load: RunFlags, flags: GateFlags, base: Path | None, *, 
     def measured(plan: Plan) -> RunValues:
         return run_values(measure(plan, base=base))
 
-    outcome = run_pairs(plans, measured, rules, clock=time.monotonic, say=say)
+    # Between two measurements, which heed signals themselves, a signal ends the gate with what it has.
+    with interruptible(_interrupt):
+        outcome = run_pairs(plans, measured, rules, clock=time.monotonic, say=say)
     undecided = outcome.verdict == "inconclusive" and not outcome.interrupted
     report = GateReport(
         outcome=outcome,
@@ -119,6 +121,10 @@ def gate(scenario: str, load: RunFlags, flags: GateFlags, base: Path | None, *, 
     _print_gate(report, as_json=as_json)
     _write_gate(report, flags)
     return gate_code(report)
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 def gate_code(report: GateReport) -> ExitCode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -12,7 +13,10 @@ import pytest
 
 from bench.cli import main
 
-from .conftest import COMMAND, environment, run
+from .conftest import COMMAND, Start, environment, run
+
+#: Four runs and more in one fixture take their time on a machine that does other work too.
+pytestmark = pytest.mark.timeout(240)
 
 SHORT = ("--duration", "2", "--warmup", "1", "--data", "patterns=20", "--data", "nodes=1")
 
@@ -92,6 +96,24 @@ def test_wrong_flags_of_compare(
     assert len(said.splitlines()) == 1
 
 
+def test_a_stopped_gate_says_so_and_writes_what_it_has(start: Start, tmp_path: Path) -> None:
+    arguments = ["--baseline", "", "--candidate", "", *SHORT, "--duration", "60"]
+    files = ["--junit", str(tmp_path / "gate.xml"), "--out", str(tmp_path / "runs")]
+    process = start("gate", *arguments, *files, "--json")
+    assert process.stderr is not None
+    assert any(line.startswith("measure") for line in process.stderr)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    found = json.loads(out)
+    assert (found["verdict"], found["interrupted"], found["sentences"]) == (
+        "inconclusive",
+        True,
+        ["it was stopped"],
+    )
+    assert ET.parse(tmp_path / "gate.xml").find("testsuite/testcase/skipped") is not None
+
+
 def test_an_unreachable_side_ends_the_gate(tmp_path: Path) -> None:
     url = "http://127.0.0.1:9"
     done = run("gate", "--baseline", url, "--candidate", url, "--pairs", "2", cwd=tmp_path)
@@ -110,7 +132,7 @@ def gated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
         [*COMMAND, "gate", *arguments, *SHORT, *files, "--on-inconclusive", "fail", "--json"],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=200,
         cwd=folder,
         env={**environment(), "GITHUB_STEP_SUMMARY": str(folder / "summary.md")},
     )
