@@ -125,7 +125,7 @@ def _break(bound: Objective, runs: Sequence[SizeOutcome]) -> Break:
         )
     largest = max(values)
     at, reach = law.reaches(bound.bound), REACH * largest
-    if at.value is None or at.value > reach:
+    if at.value is None or max(at.value, at.low or 0.0) > reach:
         held = max(size for size, value in values.items() if value < bound.bound)
         return Break(
             objective=bound.text,
@@ -134,12 +134,13 @@ def _break(bound: Objective, runs: Sequence[SizeOutcome]) -> Break:
             sentence=f"{bound.text} holds at {held} patterns per node, the most tested (>= {held}); where it "
             f"breaks lies beyond {reach:.0f}, about which these sizes say nothing.",
         )
-    low = at.low if at.low is not None else 0.0
+    # It held at the smallest size, whatever the law makes of that.
+    likely, low = (max(float(smallest), size or 0.0) for size in (at.value, at.low))
     high = at.high if at.high is not None and at.high <= reach else None
     return Break(
         objective=bound.text,
-        sizes=Interval(value=at.value, low=low, high=high),
-        sentence=f"{bound.text} breaks at about {size_words(at.value)} patterns per node "
+        sizes=Interval(value=likely, low=low, high=high),
+        sentence=f"{bound.text} breaks at about {size_words(likely)} patterns per node "
         f"({size_words(low)} to {size_words(high) if high is not None else 'where no size was measured'}).",
     )
 

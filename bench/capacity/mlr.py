@@ -10,7 +10,8 @@ which is within g exactly if every objective is met, and never above the true sh
 loss only steers: MLRsearch takes load · (1 - loss) for the rate that the target can forward and measures
 there next. Under open arrivals nearly every request is late once the target is overloaded, a loss that would
 send it to the bottom of the range; a missed trial therefore reports the share that the target did not
-*answer* (1 - answers / load), which leads straight to its saturation.
+*answer* (1 - answers / load), which leads to its saturation; never more than half, as a target that refuses
+or collapses under overload answers less than it can.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from bench.capacity.trials import TrialOutcome, severities
 _WHOLE = 10**9
 #: Shortest width of an interval that MLRsearch is asked for, as a share of its upper end.
 LEAST_WIDTH = 0.01
+#: Loss beyond the goal steers no further down than this.
+MOST_STEERING = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,8 @@ def loss(outcome: TrialOutcome, goals: Sequence[Goal]) -> float:
     severity = max(severities(outcome, goals))
     if severity <= 1:
         return limit * severity
-    unanswered = 1 - outcome.answered / outcome.rate
-    return min(1.0, max(unanswered, limit + 2 / _WHOLE))
+    unanswered = min(MOST_STEERING, 1 - outcome.answered / outcome.rate)
+    return max(unanswered, limit + 2 / _WHOLE)
 
 
 def goal_loss(goals: Sequence[Goal]) -> float:

@@ -179,3 +179,11 @@ def test_a_machine_that_is_busy_with_other_work_is_noted() -> None:
     outcome = GrowthRuns(SIZES, BOUNDS, 10, 20, measure).run()
     (note,) = (note for note in outcome.notes if "busy" in note)
     assert note.startswith("At 500 patterns the machine was 97 % busy")
+
+
+def test_a_break_whose_doubt_has_no_end_gets_no_number() -> None:
+    """A cost that hardly grows, measured so roughly that most draws never reach the bound."""
+    outcome = grow(Paper(Law("linear", 0.2, 4e-6, 1), noise=0.15))
+    (found,) = laws.breaks(outcome, BOUNDS)
+    assert found.sizes.value is None or found.sizes.high is None
+    assert found.sentence

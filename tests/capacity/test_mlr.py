@@ -27,6 +27,7 @@ def test_the_loss_exceeds_its_goal_exactly_where_an_objective_is_missed(
 def test_an_overloaded_trial_points_at_what_was_answered() -> None:
     everything_late = tuple(Tally(100, 100) for _ in GOALS)
     assert loss(outcome(200, everything_late, 120), GOALS) == 0.4
+    assert loss(outcome(200, everything_late, 10), GOALS) == 0.5
 
 
 def test_a_sharp_edge_is_found_within_the_width() -> None:
