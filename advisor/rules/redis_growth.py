@@ -41,7 +41,12 @@ def growth_per_second(evidence: Evidence) -> float | None:
         return None
     grown = each * observations_per_second(evidence)
     if _stream_bound(evidence):
-        grown -= (evidence.redis.stream_growth or 0.0) * _STREAMS * _entry_bytes(evidence) / evidence.seconds
+        grown -= (
+            max(0.0, evidence.redis.stream_growth or 0.0)
+            * _STREAMS
+            * _entry_bytes(evidence)
+            / evidence.seconds
+        )
     return max(0.0, grown)
 
 
