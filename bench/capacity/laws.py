@@ -14,6 +14,8 @@ from bench.stats.quantiles import Estimate
 
 #: Beyond this many times the largest size no number is given.
 REACH = 2.0
+#: Points that miss their line by more than this share of their span do not lie on one.
+BENT = 0.05
 #: Half-width of a 95 % interval, in standard errors.
 _HALF = 1.96
 
@@ -152,20 +154,25 @@ def size_words(size: float) -> str:
 
 
 def _slope(metric: str, per: str, source: str, points: Iterable[tuple[float, float]]) -> list[Slope]:
-    pairs = list(points)
+    """By regression where the points lie on a line, else by the last two of them: what one more costs is
+    asked of the deployment as it is going to be. A bound that fills up, such as that of an event stream, bends
+    the curve; the interval then reaches to the slope before."""
+    pairs = sorted(points)
     if len({x for x, _ in pairs}) < 2:
         return []
     base, slope = growth.straight_line([x for x, _ in pairs], [y for _, y in pairs])
+    interval = _interval(slope)
+    span = max(y for _, y in pairs) - min(y for _, y in pairs)
+    if len(pairs) > 3 and max(abs(y - base - (slope.value or 0.0) * x) for x, y in pairs) > BENT * span:
+        before, last = (
+            (y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in zip(pairs[-3:-1], pairs[-2:], strict=True)
+        )
+        interval = Interval(value=last, low=min(before, last), high=max(before, last))
+        base = pairs[-1][1] - last * pairs[-1][0]
+        source = f"{source}; not on a line, so from the largest sizes"
     return [
         Slope.model_validate(
-            {
-                "metric": metric,
-                "per": per,
-                "source": source,
-                "base": base,
-                "bytes": _interval(slope),
-                "points": pairs,
-            }
+            {"metric": metric, "per": per, "source": source, "base": base, "bytes": interval, "points": pairs}
         )
     ]
 

@@ -96,6 +96,19 @@ def test_bytes_per_pattern_and_session_are_slopes() -> None:
     assert len(sessions.points) == 3
 
 
+def test_memory_that_bends_counts_by_its_largest_sizes() -> None:
+    """An event stream that is full from 2 000 patterns on."""
+    outcome = grow(Paper())
+    outcome.sizes = [
+        replace(run, learned={"redis": 1e6 + 1000 * run.patterns + 1400 * min(run.patterns, 2000)})
+        for run in outcome.sizes
+    ]
+    slope = laws.memory(outcome, nodes=1)[0]
+    assert (slope.bytes.value, slope.bytes.low, slope.bytes.high) == pytest.approx((1000, 1000, 2400))
+    assert slope.base == pytest.approx(1e6 + 2.8e6)
+    assert "not on a line" in slope.source
+
+
 def test_patterns_count_over_all_nodes() -> None:
     slopes = {slope.metric: slope for slope in laws.memory(grow(Paper()), nodes=4)}
     assert slopes["Redis memory"].bytes.value == pytest.approx(300, rel=0.01)
