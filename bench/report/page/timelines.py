@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from bench.record.finalise import iterate_requests
+from bench.record.vocabulary import KNOBS, RECALL, RECALL_MISSING
 from bench.report.page import windows
 from bench.report.page.windows import Floats, Line
 from bench.stats.quantiles import required
@@ -25,8 +26,8 @@ _PRELOAD_SHARE = 0.25
 #: The phases whose requests are drawn: the preload is another load, as fast as it goes.
 _LOADED = ("warmup", "measure", "cooldown")
 _TIMED = ("ok", "lost")
-#: Of what is no event to mark: phases are drawn, and recall has its own panel.
-_UNMARKED = frozenset({"phase", "recall", "recall_missing"})
+#: What is no event to mark: phases are drawn, recall and settings have panels of their own.
+_UNMARKED = frozenset({"phase", RECALL, RECALL_MISSING, KNOBS})
 #: Processes of kato-bench itself besides the load's, and what they are called together.
 RECORDERS, RECORDING = ("recorder", "collectors"), "recording"
 
@@ -159,8 +160,8 @@ def _axis(
 
 
 def _from(bounds: Floats, start: float) -> Floats:
-    """The windows that begin at `start` or later, but one at least; a second that had begun counts."""
-    first = np.searchsorted(bounds, np.floor(start))
+    """The windows that begin at `start` or later, but one at least."""
+    first = np.searchsorted(bounds, start)
     return bounds[min(int(first), len(bounds) - 2) :]
 
 
