@@ -155,8 +155,8 @@ def size_words(size: float) -> str:
 
 def _slope(metric: str, per: str, source: str, points: Iterable[tuple[float, float]]) -> list[Slope]:
     """By regression where the points lie on a line, else by the last two of them: what one more costs is
-    asked of the deployment as it is going to be. A bound that fills up, such as that of an event stream, bends
-    the curve; the interval then reaches to the slope before."""
+    asked of the deployment as it is going to be. What is bounded and fills up, such as an event stream,
+    bends the curve; the interval then reaches to the slope before."""
     pairs = sorted(points)
     if len({x for x, _ in pairs}) < 2:
         return []
