@@ -34,7 +34,7 @@ class Chromium:
         self.complaints: list[str] = []
         self._numbers = 0
         self._buffer = b""
-        self._profile = tempfile.TemporaryDirectory(prefix="kato-bench-chromium-")
+        self._profile = tempfile.TemporaryDirectory(prefix="kato-bench-chromium-", ignore_cleanup_errors=True)
         to_read, self._writer = os.pipe()
         self._reader, to_write = os.pipe()
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD, _FREE) for end in (to_read, to_write)]
@@ -68,8 +68,12 @@ class Chromium:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.terminate()
-        self._process.wait(timeout=10)
+        self._call("Browser.close")
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         os.close(self._reader)
         os.close(self._writer)
         self._profile.cleanup()

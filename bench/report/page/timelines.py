@@ -28,6 +28,8 @@ _LOADED = ("warmup", "measure", "cooldown")
 _TIMED = ("ok", "lost")
 #: What is no event to mark: phases are drawn, recall and settings have panels of their own.
 _UNMARKED = frozenset({"phase", RECALL, RECALL_MISSING, KNOBS})
+#: Seconds within which the polls have met every worker that was there from the start.
+_FIRST_SEEN = 15.0
 #: Processes of kato-bench itself besides the load's, and what they are called together.
 RECORDERS, RECORDING = ("recorder", "collectors"), "recording"
 
@@ -125,10 +127,10 @@ def marks_of(events: list[dict[str, Any]]) -> list[Mark]:
 
     Every worker is seen for the first time once; only one that comes later is new."""
     marks = []
-    measuring = next((one["start"] for one in events if one["kind"] == "phase" and "start" in one), 0.0)
+    began = next((one["start"] for one in events if one["kind"] == "phase" and "start" in one), 0.0)
     for event in events:
         kind = event["kind"]
-        if kind in _UNMARKED or (kind == "worker_seen" and event["t"] <= measuring + 15):
+        if kind in _UNMARKED or (kind == "worker_seen" and event["t"] <= began + _FIRST_SEEN):
             continue
         marks.append(Mark(float(event["t"]), kind, words(event)))
     return sorted(marks, key=lambda mark: mark.t)
