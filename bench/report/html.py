@@ -97,7 +97,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "count": digits.count,
+        # No line may break within a number.
+        "count": lambda value: digits.count(value).replace(" ", "\N{NO-BREAK SPACE}"),
         "number": digits.number,
         "percent": digits.percent,
         "seconds": _seconds,

@@ -90,6 +90,18 @@ FINDINGS = [
         ],
     ),
     Finding(id="bottleneck.binding", severity="info", title="Binding", message="KATO's worker binds."),
+    Finding(
+        id="kato.log-level",
+        severity="info",
+        title="Much is logged",
+        message="LOG_LEVEL is INFO.",
+        recommendations=[
+            Recommendation(
+                knob="kato.LOG_LEVEL", old="INFO", new="WARNING", applies="restart", risk="Less is seen.",
+                verify="the log",
+            )
+        ],
+    ),
 ]  # fmt: skip
 
 

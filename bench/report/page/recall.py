@@ -16,7 +16,8 @@ class RecallCurve:
     """Of one collection and k. `swept`: searches with an ef, by rising ef. `as_asked`: the search as KATO
     asks it, without one; it stands at `built_with`, the collection's ef_construct, which Qdrant then takes.
     `unquantised`: the same searches on the original vectors, where there are quantised ones. `target`: the
-    least recall that an objective asks for."""
+    least recall that an objective asks for. `indexed`: vectors in the HNSW graph, None = unknown; without a
+    graph every vector is compared."""
 
     collection: str
     points: int
@@ -27,6 +28,7 @@ class RecallCurve:
     unquantised: list[RecallProbe]
     built_with: float | None = None
     target: float | None = None
+    indexed: int | None = None
 
 
 def recall_curves(record: RunRecord) -> list[RecallCurve]:
@@ -51,6 +53,7 @@ def recall_curves(record: RunRecord) -> list[RecallCurve]:
                 unquantised=[one for one in mine if one.quantisation_ignored],
                 built_with=built_with,
                 target=targets.get(k),
+                indexed=mine[0].indexed,
             )
         )
     return found
