@@ -29,8 +29,10 @@ def capacity() -> None:
     check("after carries more than before", after["low"] > before["low"])
 
     grown = bench("capacity", "growth", "--sizes", _SIZES, "--objective", _GROWTH_OBJECTIVE, expect=(0, 3, 5))
-    broken = next(one for one in grown["breaks"] if one["sizes"]["value"] is not None)
-    size = round(broken["sizes"]["value"])
+    sizes = [one["sizes"]["value"] for one in grown["breaks"] if one["sizes"]["value"] is not None]
+    if not sizes:
+        raise UntrueError(f"growth found no size at which {_GROWTH_OBJECTIVE} breaks")
+    size = round(sizes[0])
     load = ["--rate", "4", "--arrivals", "constant", "--warmup", "3", "--duration", "30"]
     there = bench("run", *load, "--data", f"patterns={size}", "--data", "nodes=1")
     shown = there["operations"]["predict"]["response"]["p50"]["value"]

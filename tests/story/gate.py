@@ -32,7 +32,7 @@ def gate() -> None:
     slow = run("--workers 1 --fault cpu=15%", "slow.xml", (4,))
     cases, failures = _failures("slow.xml")
     check(f"15 % more CPU: {slow['verdict']}, {failures} of {cases} test cases failed", failures > 0)
-    said = " ".join(str(line) for line in slow["headline"])  # type: ignore[attr-defined]
+    said = " ".join(str(line) for line in slow["sentences"])  # type: ignore[attr-defined]
     check(f"the verdict names the operation: {said}", "predict" in said or "observe" in said)
     note(gate={"same": same["verdict"], "slow": slow["verdict"], "said": said})
 

@@ -20,14 +20,14 @@ _NOTES = FOLDER / "story.json"
 FAULTS = {
     "uvicorn.workers": "1",
     "redis.maxmemory-policy": "allkeys-lru",
-    "redis.maxmemory": "4mb",
+    "redis.maxmemory": "8mb",
     "qdrant.hnsw.m": "4",
     "qdrant.hnsw.ef_construct": "8",
 }
 RECALL = "recall@10 >= 0.98"
 VECTORS = 20_000 if QUICK else 50_000
 #: More requests a second than one worker answers, fewer than two do.
-HEAVY = 150
+HEAVY = 200
 
 
 class UntrueError(AssertionError):
@@ -35,13 +35,24 @@ class UntrueError(AssertionError):
 
 
 def bench(*arguments: str, expect: tuple[int, ...] = (0,)) -> dict[str, Any]:
-    """Run a command with `--json`; its object. Raises UntrueError for another exit code."""
+    """Run a command with `--json`; its object. An unsound measurement is repeated, at most twice.
+
+    Raises UntrueError for an exit code other than those expected."""
+    for _ in range(3):
+        answer = _once(arguments)
+        if answer["exit_code"] in expect:
+            return answer
+        if (answer.get("soundness") or {}).get("level") != "unsound":
+            break
+        print("    unsound; once more", flush=True)
+    raise UntrueError(f"kato-bench {' '.join(arguments)} ended with {answer['exit_code']}, not {expect}")
+
+
+def _once(arguments: tuple[str, ...]) -> dict[str, Any]:
     command = [sys.executable, "-m", "bench.cli", *arguments, "--out", str(FOLDER), "--json"]
     print("  $ kato-bench " + " ".join(arguments), flush=True)
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode not in expect:
-        raise UntrueError(f"kato-bench {' '.join(arguments)} ended with {done.returncode}, not {expect}")
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer: dict[str, Any] = json.loads(done.stdout or "{}")
     return answer | {"exit_code": done.returncode}
 
 
