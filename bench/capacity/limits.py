@@ -24,6 +24,8 @@ SECONDS_A_DAY = 86_400.0
 SESSION_TTL = 3600.0
 #: Room that a changed setting leaves above what the horizon needs.
 ROOM = 1.25
+#: Share of the highest load that held, where the search confirmed no load to recommend.
+UNCONFIRMED = 0.8
 #: Points of a curve in the chart.
 POINTS = 60
 
@@ -218,17 +220,22 @@ def _rate(expected: Expected, search: SearchResult | None, growth: GrowthResult 
             f"search run; run {SEARCH_COMMAND}.",
             missing=SEARCH_COMMAND,
         )
-    carried = search.recommended or 0.8 * search.low
-    slowing = _slowing(expected, search, growth)
-    largest = REACH * max(growth.sizes, default=0) * expected.nodes if growth else math.inf
-    known_days = (
-        (largest - expected.patterns_now) / expected.patterns_per_day
-        if expected.patterns_per_day
-        else math.inf
-    )
+    refuted = any(trial.purpose == "confirm" and trial.held is False for trial in search.trials)
+    if search.recommended is None and refuted:
+        return Limit(
+            name,
+            "unknown",
+            f"{name}: {needed:.3g}/s will be asked at the peak, and the search {search.id} recommends no "
+            "load: what held in its short trials failed in a longer one.",
+            missing=SEARCH_COMMAND,
+        )
+    carried = search.recommended or UNCONFIRMED * search.low
+    doubt = "recommended" if search.recommended else "as 0.8 of what held, not confirmed,"
+    slowing, error = _slowing(expected, search, growth)
+    known = _known_days(expected, growth)
 
-    def used(day: float) -> float:
-        return needed / carried * slowing(min(day, max(0.0, known_days)))
+    def used(factor: float) -> Callable[[float], float]:
+        return lambda day: factor * needed / carried * slowing(min(day, known))
 
     change = (
         "Add KATO workers (uvicorn.workers) with a core each"
@@ -240,34 +247,55 @@ def _rate(expected: Expected, search: SearchResult | None, growth: GrowthResult 
         expected,
         today,
         1.0,
-        used,
-        early=used,
-        late=used,
-        reason=f"{needed:.3g}/s asked at the peak, {carried / slowing(0):.3g}/s recommended today",
+        used(1),
+        early=used(1 + error),
+        late=used(1 / (1 + error)),
+        reason=f"{needed:.3g}/s asked at the peak, {carried / slowing(0):.3g}/s {doubt} today",
         change=f"{change}, and search again: kato-bench capacity search.",
     )
-    if limit.status == "beyond" and known_days < expected.horizon_days and growth is not None:
+    if limit.status != "beyond" or known >= expected.horizon_days:
+        return limit
+    if growth is None:
         return Limit(
             name,
             "unknown",
-            f"{name}: enough until {_day(today, max(0.0, known_days))}; the nodes then hold more than "
-            f"{REACH:g} times the patterns measured, and what requests cost there is unknown.",
-            missing=f"{GROWTH_COMMAND} --sizes "
-            f"{_larger(growth, expected.patterns(expected.horizon_days) / expected.nodes)}",
+            f"{name}: {needed:.3g}/s asked at the peak, {carried:.3g}/s {doubt} today, which is enough; how much "
+            f"dearer requests get as patterns grow is not measured, no growth run; run {GROWTH_COMMAND}.",
+            missing=GROWTH_COMMAND,
         )
-    return limit
+    end = expected.patterns(expected.horizon_days) / expected.nodes
+    return Limit(
+        name,
+        "unknown",
+        f"{name}: enough until {_day(today, known)}; the nodes then hold more than {REACH:g} times the "
+        "patterns measured, and what requests cost there is unknown.",
+        missing=f"{GROWTH_COMMAND} --sizes {_larger(growth, end)}",
+    )
+
+
+def _known_days(expected: Expected, growth: GrowthResult | None) -> float:
+    """Until when what was measured says what a request costs."""
+    if not expected.patterns_per_day:
+        return math.inf
+    sizes = growth.sizes if growth else []
+    most = REACH * max(sizes, default=0) * expected.nodes
+    return max(0.0, (most - expected.patterns_now) / expected.patterns_per_day)
 
 
 def _slowing(
     expected: Expected, search: SearchResult, growth: GrowthResult | None
-) -> Callable[[float], float]:
-    """How many times as long a request takes on a day than in the search; 1 where growth is not measured."""
+) -> tuple[Callable[[float], float], float]:
+    """How many times as long a request takes on a day than in the search, and the error of that as a share;
+    once as long where growth is not measured."""
     mean = growth.law("service mean") if growth else None
     searched = search.plan.data.get("patterns")
     if mean is None or mean.law is None or not isinstance(searched, int) or searched < 1:
-        return lambda day: 1.0
+        return lambda day: 1.0, 0.0
     law = Law("affine power", mean.law.a, mean.law.b, mean.law.c)
-    return lambda day: law(max(1.0, expected.patterns(day) / expected.nodes)) / law(float(searched))
+    return (
+        lambda day: law(max(1.0, expected.patterns(day) / expected.nodes)) / law(float(searched)),
+        mean.law.error or 0.0,
+    )
 
 
 def _dated(

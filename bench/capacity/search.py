@@ -268,7 +268,8 @@ class Search:
             goal = self._goals[worst(confirmed, self._goals)]
             self._outcome.notes.append(
                 f"No load is recommended: {goal.text} held in trials of "
-                f"{self._outcome.trial_seconds:g} s, but not in one of {longer:g} s at {confirmed.rate:.3g}/s."
+                f"{self._outcome.trial_seconds:g} s, but not in one of {longer:g} s at "
+                f"{confirmed.rate:.3g}/s."
             )
             return
         self._outcome.recommended = confirmed.rate

@@ -133,6 +133,42 @@ def test_the_rate_that_is_carried_falls_as_requests_get_dearer() -> None:
     assert "uvicorn.workers" in (found.change or "")
 
 
+def test_a_rate_comes_with_the_doubt_of_its_law() -> None:
+    wish = expected(
+        patterns_per_day=10, patterns_now=100, sessions_per_day=86_400, requests_per_session=40 / 3
+    )
+    found = limit(planning.plan(wish, search(), growth(), TODAY), "request rate")
+    assert found.first is not None
+    assert found.likely is not None
+    assert found.last is not None
+    assert found.first < found.likely < found.last
+
+
+def test_a_load_that_a_longer_trial_refuted_is_not_planned_with() -> None:
+    refuted = search(recommended=None).model_copy(
+        update={
+            "trials": [
+                results.Trial(
+                    purpose="confirm", rate=80, seconds=30, held=False, answered=60, soundness="qualified"
+                )
+            ]
+        }
+    )
+    wish = expected(sessions_per_day=1000, requests_per_session=10)
+    found = limit(planning.plan(wish, refuted, growth(), TODAY), "request rate")
+    assert found.status == "unknown"
+    assert "recommends no load" in found.sentence
+
+
+def test_without_growth_the_rate_is_judged_for_today_alone() -> None:
+    wish = expected(sessions_per_day=1000, requests_per_session=10)
+    made = planning.plan(wish, search(), None, TODAY)
+    found = limit(made, "request rate")
+    assert found.status == "unknown"
+    assert "enough" in found.sentence
+    assert found.missing == "kato-bench capacity growth"
+
+
 def test_demand_above_capacity_is_there_already() -> None:
     wish = expected(sessions_per_day=86_400, requests_per_session=100)
     made = planning.plan(wish, search(), growth(), TODAY)
