@@ -259,8 +259,9 @@ def _rate(expected: Expected, search: SearchResult | None, growth: GrowthResult 
         return Limit(
             name,
             "unknown",
-            f"{name}: {needed:.3g}/s asked at the peak, {carried:.3g}/s {doubt} today, which is enough; how much "
-            f"dearer requests get as patterns grow is not measured, no growth run; run {GROWTH_COMMAND}.",
+            f"{name}: {needed:.3g}/s asked at the peak, {carried:.3g}/s {doubt} today, which is enough; how "
+            f"much dearer requests get with more patterns is not measured, no growth run; run "
+            f"{GROWTH_COMMAND}.",
             missing=GROWTH_COMMAND,
         )
     end = expected.patterns(expected.horizon_days) / expected.nodes
