@@ -64,7 +64,8 @@ class KeyFamily:
 @dataclass(frozen=True)
 class RedisUse:
     """What Redis did. `evicted_keys` and `refused_writes` (maxmemory reached) count over the whole record,
-    as a key lost in the preload is lost too; the rest is of the measure phase. `bytes_per_pattern`: growth
+    as a key lost in the preload is lost too; the rest is of the measure phase, `lost_meanwhile` (keys
+    evicted and writes refused in it) among it. `bytes_per_pattern`: growth
     of the used memory while patterns were taught, a pattern's observations included; `bytes_per_observation`:
     growth in the measure phase per observation, which a bounded store does not show. `wasted_bytes`: resident
     beyond what is used. `stream_entries`, `stream_bytes`: of the global event stream, which gained
@@ -75,6 +76,7 @@ class RedisUse:
     memory_growth_bytes: float | None = None
     evicted_keys: float | None = None
     refused_writes: float | None = None
+    lost_meanwhile: float | None = None
     main_thread_cpu_seconds: float | None = None
     container_limit_bytes: float | None = None
     bytes_per_pattern: float | None = None

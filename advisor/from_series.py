@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from advisor import series
@@ -166,6 +166,9 @@ def _redis(
         memory_growth_bytes=grown,
         evicted_keys=series.total_increase(row("evicted_keys_total")),
         refused_writes=series.total_increase(row("oom_errors_total")),
+        lost_meanwhile=_sum(
+            series.increase(row(metric), *window) for metric in ("evicted_keys_total", "oom_errors_total")
+        ),
         main_thread_cpu_seconds=_redis_cpu(rows, "main_thread_", *window),
         bytes_per_pattern=_each(taught, load.learned, LEAST_LEARNED),
         bytes_per_observation=_each(grown, observations, LEAST_OBSERVATIONS),
@@ -178,6 +181,12 @@ def _redis(
         system_memory_bytes=series.last(row("total_system_memory_bytes"), *window),
         families=_families(rows),
     )
+
+
+def _sum(numbers: Iterable[float | None]) -> float | None:
+    """Of those that are known; None if none is."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
 
 
 def _each(grown: float | None, number: int | None, least: int) -> float | None:

@@ -63,7 +63,8 @@ def _need(evidence: Evidence, used: float) -> _Need:
         + (load.sessions or 0) * _SESSION
     )
     # A full Redis does not grow: then the keys that found no room are the growth.
-    per_second = float(round(max(growth_per_second(evidence) or 0.0, lost * each / evidence.seconds)))
+    missed = (use.lost_meanwhile or 0.0) * each / evidence.seconds
+    per_second = float(round(max(growth_per_second(evidence) or 0.0, missed)))
     needed = used + streams_to_come(evidence) + lost * each
     return _Need(max(needed, known_size if lost else 0.0), per_second, lost, each)
 
@@ -197,7 +198,9 @@ def _raise(evidence: Evidence, limit: int, new: int, need: _Need, time_left: flo
         "fills any size.",
         verify="kato-bench run: evicted_keys stays 0 and no write is refused.",
         predicted=tuple(predicted),
-        effect=lambda after: replace(after, redis=replace(after.redis, evicted_keys=0.0, refused_writes=0.0)),
+        effect=lambda after: replace(
+            after, redis=replace(after.redis, evicted_keys=0.0, refused_writes=0.0, lost_meanwhile=0.0)
+        ),
     )
 
 

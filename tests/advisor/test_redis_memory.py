@@ -14,7 +14,9 @@ from advisor.evidence import KeyFamily, Load
 from advisor.rules import redis_memory, redis_safety
 from advisor.rules.redis_memory import maxmemory_too_small
 
-FULL = using(used_memory_bytes=8e6, bytes_per_observation=0.0, keys=8000.0, evicted_keys=6000.0)
+FULL = using(
+    used_memory_bytes=8e6, bytes_per_observation=0.0, keys=8000.0, evicted_keys=6000.0, lost_meanwhile=6000.0
+)
 LOADED = Load(learned=5000, sessions=100)
 
 
@@ -37,8 +39,16 @@ def test_a_redis_that_evicted_gets_what_the_run_wrote() -> None:
     assert "refused_writes" not in predicted
 
 
+def test_keys_lost_in_the_preload_are_no_growth() -> None:
+    before = replace(FULL, evicted_keys=20_000.0, lost_meanwhile=0.0)
+    finding = maxmemory_too_small(replace(run(before, maxmemory=8 * MB), load=LOADED))
+    assert finding is not None
+    (change,) = finding.changes
+    assert change.new <= 128 * MB
+
+
 def test_refused_writes_are_the_same_want() -> None:
-    refused = replace(FULL, evicted_keys=0.0, refused_writes=700.0)
+    refused = replace(FULL, evicted_keys=0.0, refused_writes=700.0, lost_meanwhile=700.0)
     finding = keeps_contract(maxmemory_too_small, replace(run(refused, maxmemory=8 * MB), load=LOADED), run())
     assert "700 writes were refused" in finding.sentence
     assert [claim.metric for claim in finding.changes[0].predicted] == ["refused_writes", "time_until_full"]

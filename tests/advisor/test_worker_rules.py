@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rule_contract import keeps_contract
 
-from advisor.evidence import Counts, Evidence, Load
+from advisor.evidence import Counts, Evidence, Load, RedisUse
 from advisor.rules import workers
 
 FULL = Evidence(
@@ -98,10 +98,14 @@ def test_the_limit_stays_below_the_session_pool() -> None:
     finding = keeps_contract(workers.limit_above_session_pool, wide, FULL)
     assert finding.severity == "warning"
     assert finding.changes[0].new == 40
-    seen = replace(wide, counts=with_errors(lost_session=7).counts)
-    found = workers.limit_above_session_pool(seen)
-    assert found is not None
-    assert found.severity == "critical"
+    lost = replace(wide, counts=with_errors(lost_session=7).counts)
+    crowded = replace(lost, load=Load(connections=96))
+    # With fewer connections than the pool has, or where Redis evicted sessions, something else lost them.
+    evicted = replace(crowded, redis=RedisUse(evicted_keys=9.0))
+    for evidence, severity in ((crowded, "critical"), (lost, "warning"), (evicted, "warning")):
+        found = workers.limit_above_session_pool(evidence)
+        assert found is not None
+        assert found.severity == severity
 
 
 def test_refused_requests_raise_a_low_limit_only() -> None:

@@ -35,7 +35,7 @@ def faults() -> None:
     changes = _changes(advice)
     wanted = {knob: new for _, knob, _, new in changes}
     check("Redis is to evict nothing", wanted.get("redis.maxmemory-policy") == "noeviction")
-    check("maxmemory is to grow", int(wanted.get("redis.maxmemory", 0)) > 8 << 20)
+    check("maxmemory is to grow", int(wanted.get("redis.maxmemory", 0)) > 6 << 20)
     check("there are to be more workers", int(wanted.get("uvicorn.workers", 0)) > 1)
     check(
         "the graph is to get denser or searched more widely",

@@ -20,7 +20,7 @@ _NOTES = FOLDER / "story.json"
 FAULTS = {
     "uvicorn.workers": "1",
     "redis.maxmemory-policy": "allkeys-lru",
-    "redis.maxmemory": "8mb",
+    "redis.maxmemory": "6mb",
     "qdrant.hnsw.m": "4",
     "qdrant.hnsw.ef_construct": "8",
 }
