@@ -50,7 +50,8 @@ def measure(plan: Plan, *, base: Path | None = None) -> RunRecord:
         )
         with interruptible(runner.stop):
             record = runner.run()
-    if record.manifest.soundness is not None:
+    soundness = record.manifest.soundness
+    if soundness is not None and soundness.level != "unsound":
         advice.write(record.folder, conclude([record]))
     write_report(record)
     return record

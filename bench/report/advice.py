@@ -32,10 +32,11 @@ def print_advice(advice: Advice, patches: Path, file: TextIO) -> None:
 
 
 def top_lines(findings: Sequence[Finding], most: int = 3) -> list[Text]:
-    """The most urgent changes, a line each, numbered; a knob that two findings want changed counts once."""
+    """The most urgent changes, a line each, numbered; a knob that two findings want changed counts once, and
+    what is only worth knowing is no change to begin with."""
     first: dict[str, tuple[Finding, Recommendation]] = {}
     for finding in findings:
-        for recommendation in finding.recommendations:
+        for recommendation in finding.recommendations if finding.severity != "info" else ():
             first.setdefault(recommendation.knob, (finding, recommendation))
     return [
         Text.assemble(

@@ -160,6 +160,10 @@ def _advice(summary: Summary) -> Iterator[RenderableType]:
         yield Text("What to change first:")
         for line in changes:
             yield indented(line)
+    noted = [one.title for one in summary.findings if one.severity == "info" and one.recommendations]
+    if noted:
+        yield Text(f"Also noted: {'; '.join(noted)}.")
+    if changes or noted:
         yield indented(f"kato-bench advise {summary.run} says why and how")
 
 
