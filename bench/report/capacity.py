@@ -58,8 +58,10 @@ def capacity_line(result: SearchResult) -> str:
         if high is None:
             return "No capacity found: no load was settled."
         return f"No capacity: {objectives} is missed at {_rate(high)} already, the lowest load tested."
+    if high is None and result.ended != "complete":
+        return f"Capacity: {_rate(low)} or more; where {objectives} fails was not settled."
     if high is None:
-        return f"Capacity: {_rate(low)} or more tested; {objectives} never failed."
+        return f"Capacity: {_rate(low)} or more (>= the most tested); {objectives} never failed."
     return f"Capacity: {objectives} held at {_rate(low)} and failed at {_rate(high)}."
 
 
