@@ -107,7 +107,7 @@ def gate(scenario: str, load: RunFlags, flags: GateFlags, base: Path | None, *, 
     # Between two measurements, which heed signals themselves, a signal ends the gate with what it has.
     with interruptible(_interrupt):
         outcome = run_pairs(plans, measured, rules, clock=time.monotonic, say=say)
-    undecided = outcome.verdict == "inconclusive" and not outcome.interrupted
+    undecided = outcome.verdict == "inconclusive" and not outcome.interrupted and outcome.error is None
     report = GateReport(
         outcome=outcome,
         rules=rules,
@@ -120,6 +120,8 @@ def gate(scenario: str, load: RunFlags, flags: GateFlags, base: Path | None, *, 
     )
     _print_gate(report, as_json=as_json)
     _write_gate(report, flags)
+    if outcome.error is not None:
+        raise outcome.error
     return gate_code(report)
 
 

@@ -117,7 +117,16 @@ def _break(bound: Objective, runs: Sequence[SizeOutcome]) -> Break:
             sizes=Interval(high=float(smallest)),
             sentence=f"{bound.text} is missed at {smallest} patterns per node already, the smallest size.",
         )
+    missed = min((size for size, value in values.items() if value >= bound.bound), default=None)
     law = fitted(name, runs)
+    if missed is not None and (law is None or not _between(law, bound.bound, smallest, missed)):
+        held = max(size for size in values if size < missed)
+        return Break(
+            objective=bound.text,
+            sizes=Interval(low=float(held), high=float(missed)),
+            sentence=f"{bound.text} holds at {held} patterns per node and is missed at {missed}; no law says "
+            "where between them it breaks.",
+        )
     if law is None:
         return Break(
             objective=bound.text,
@@ -128,13 +137,12 @@ def _break(bound: Objective, runs: Sequence[SizeOutcome]) -> Break:
     largest = max(values)
     at, reach = law.reaches(bound.bound), REACH * largest
     if at.value is None or max(at.value, at.low or 0.0) > reach:
-        held = max(size for size, value in values.items() if value < bound.bound)
         return Break(
             objective=bound.text,
             sizes=unknown,
-            at_least=float(held),
-            sentence=f"{bound.text} holds at {held} patterns per node, the most tested (>= {held}); where it "
-            f"breaks lies beyond {reach:.0f}, about which these sizes say nothing.",
+            at_least=float(largest),
+            sentence=f"{bound.text} holds at {largest} patterns per node, the most tested (>= {largest}); "
+            f"where it breaks lies beyond {reach:.0f}, about which these sizes say nothing.",
         )
     # It held at the smallest size, whatever the law makes of that.
     likely, low = (max(float(smallest), size or 0.0) for size in (at.value, at.low))
@@ -145,6 +153,12 @@ def _break(bound: Objective, runs: Sequence[SizeOutcome]) -> Break:
         sentence=f"{bound.text} breaks at about {size_words(likely)} patterns per node "
         f"({size_words(low)} to {size_words(high) if high is not None else 'where no size was measured'}).",
     )
+
+
+def _between(law: Growth, bound: float, held: float, missed: float) -> bool:
+    """Does the law reach the bound about where the measurements say that it was crossed?"""
+    at = law.reaches(bound).value
+    return at is not None and held <= at <= REACH * missed
 
 
 def size_words(size: float) -> str:

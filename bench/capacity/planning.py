@@ -64,9 +64,10 @@ def plan(
     )
 
 
-def _order(limit: Limit) -> tuple[int, date]:
+def _order(limit: Limit) -> tuple[int, bool, date]:
+    """The likely ones first: what only may be reached comes after what will."""
     rank = {"now": 0, "dated": 1, "beyond": 2, "unknown": 3}[limit.status]
-    return rank, limit.likely or limit.first or date.max
+    return rank, limit.likely is None, limit.likely or limit.first or date.max
 
 
 def _headline(limits: Sequence[Limit], end: date) -> str:
@@ -79,10 +80,13 @@ def _headline(limits: Sequence[Limit], end: date) -> str:
     if not reached:
         return f"No limit that was judged is reached by {end.isoformat()}.{doubt}"
     first = reached[0]
-    when = (
-        "already today" if first.status == "now" or first.likely is None else f"on {first.likely.isoformat()}"
-    )
-    return f"The first limit is {first.name}, reached {when}.{doubt}"
+    if first.status == "now":
+        when = "reached already today"
+    elif first.likely is not None:
+        when = f"reached on {first.likely.isoformat()}"
+    else:
+        when = f"perhaps reached from {first.first.isoformat()} on" if first.first else "perhaps reached"
+    return f"The first limit is {first.name}, {when}.{doubt}"
 
 
 def _assumptions(

@@ -54,6 +54,17 @@ class Judged:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Ungated:
+    """A metric that would be gated and was not. `blocks`: only some runs lack it, or no ratio can be made of
+    it, so that nobody can say that it did not get worse; what no run can show is named and stays out."""
+
+    operation: str
+    metric: str
+    reason: str
+    blocks: bool
+
+
 def judge(
     a: Sequence[RunValues], b: Sequence[RunValues], tolerance: Tolerance, looks: int = 1
 ) -> list[Judged]:
@@ -78,26 +89,49 @@ def judge(
 
 def gated_metrics(runs: Sequence[RunValues]) -> list[tuple[str, str]]:
     """(operation, metric) of all that can fail a build: those that every run measured well enough."""
-    operations = [
-        name
-        for name in runs[0].values
-        if name != ALL and all(run.requests.get(name, 0) >= LEAST_REQUESTS for run in runs)
-    ]
-    wanted = [(name, metric) for name in operations for metric in _PER_OPERATION]
-    wanted += [(ALL, metric) for metric in _OVERALL]
     return [
         (operation, metric)
-        for operation, metric in wanted
-        if all(run.value(operation, metric) is not None for run in runs)
+        for operation, metric in _wanted(runs)
+        if all(_shows(run, operation, metric) for run in runs)
     ]
 
 
-def overall(judged: Sequence[Judged]) -> Verdict:
-    """One failure fails, and every gated metric has to pass."""
+def ungated_metrics(runs: Sequence[RunValues]) -> list[Ungated]:
+    """What the gate says nothing about, and why."""
+    found = []
+    for operation, metric in _wanted(runs):
+        lacking = sum(not _shows(run, operation, metric) for run in runs)
+        if lacking:
+            rare = operation != ALL and min(run.requests.get(operation, 0) for run in runs) < LEAST_REQUESTS
+            why = f"fewer than {LEAST_REQUESTS} requests" if rare else "it could not be measured"
+            where = "every run" if lacking == len(runs) else f"{lacking} of {len(runs)} runs"
+            # How many requests of a rare operation a run has is the schedule's chance, and hides nothing.
+            blocks = lacking < len(runs) and not rare
+            found.append(Ungated(operation, metric, f"{why} in {where}", blocks))
+        elif any(run.value(operation, metric) == 0 for run in runs) and METRICS[metric].scale != "difference":
+            found.append(Ungated(operation, metric, "it is 0 in a run, which has no ratio", blocks=True))
+    return found
+
+
+def overall(judged: Sequence[Judged], ungated: Sequence[Ungated] = ()) -> Verdict:
+    """One failure fails, and every gated metric has to pass, a time or CPU among them."""
     verdicts = [one.verdict for one in judged if one.verdict != "reported"]
     if "fail" in verdicts:
         return "fail"
-    return "pass" if verdicts and set(verdicts) == {"pass"} else "inconclusive"
+    costs = any(one.verdict == "pass" and one.effect.metric.scale != "difference" for one in judged)
+    sure = costs and set(verdicts) == {"pass"} and not any(one.blocks for one in ungated)
+    return "pass" if sure else "inconclusive"
+
+
+def _wanted(runs: Sequence[RunValues]) -> list[tuple[str, str]]:
+    operations = dict.fromkeys(name for run in runs for name in run.values if name != ALL)
+    wanted = [(name, metric) for name in operations for metric in _PER_OPERATION]
+    return wanted + [(ALL, metric) for metric in _OVERALL]
+
+
+def _shows(run: RunValues, operation: str, metric: str) -> bool:
+    enough = operation == ALL or run.requests.get(operation, 0) >= LEAST_REQUESTS
+    return enough and run.value(operation, metric) is not None
 
 
 def _verdict(one: Effect, a: Sequence[RunValues], b: Sequence[RunValues], tolerance: float) -> Judged:

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from bench.errors import BenchError
 from bench.gate import noninferiority
-from bench.gate.noninferiority import Judged, Tolerance, Verdict
+from bench.gate.noninferiority import Judged, Tolerance, Ungated, Verdict
 from bench.gate.values import RunValues
 from bench.plan import Plan
 
@@ -57,16 +58,19 @@ class Pair:
 
 @dataclass(frozen=True)
 class Repeated:
-    """An unsound measurement, for which its pair was measured again."""
+    """A measurement for which its pair was measured again: an unsound one, or one under a condition that
+    passes (not steady, optimising, throttled)."""
 
     side: Side
     run: str
     reasons: list[str]
+    unsound: bool = True
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`why`: one sentence where the gate ended before it was decided. `interrupted`: somebody stopped it."""
+    """`why`: one sentence where the gate ended before it was decided. `interrupted`: somebody stopped it.
+    `error`: a measurement could not be made. `ungated`: what the verdict says nothing about."""
 
     verdict: Verdict
     judged: list[Judged]
@@ -74,6 +78,8 @@ class Outcome:
     repeated: list[Repeated] = field(default_factory=list)
     why: str = ""
     interrupted: bool = False
+    error: BenchError | None = None
+    ungated: list[Ungated] = field(default_factory=list)
 
 
 def orders(seed: int) -> Iterator[tuple[Side, Side]]:
@@ -117,12 +123,15 @@ class _Gate:
         self._pairs: list[Pair] = []
         self._repeated: list[Repeated] = []
         self._judged: list[Judged] = []
+        self._ungated: list[Ungated] = []
 
     def run(self) -> Outcome:
         try:
             return self._run()
         except KeyboardInterrupt:
             return self._end("it was stopped", interrupted=True)
+        except BenchError as error:
+            return replace(self._end(str(error), overruled=True), error=error)
 
     def _run(self) -> Outcome:
         began = self._clock()
@@ -132,9 +141,11 @@ class _Gate:
             if self._over_budget(began):
                 return self._end("the budget was used up")
             while (measured := self._pair(number, order, seed + number - 1)) is None:
-                if len(self._repeated) > MOST_REPEATED:
+                if self._over_budget(began):
+                    return self._end("the budget was used up")
+                if self._too_many_unsound:
                     return self._end(
-                        f"{len(self._repeated)} measurements were unsound, the last because "
+                        f"{MOST_REPEATED + 1} measurements were unsound, the last because "
                         f"{self._repeated[-1].reasons[0]}"
                     )
             if len(measured) < len(SIDES) or any(run.status == "interrupted" for run in measured.values()):
@@ -155,7 +166,9 @@ class _Gate:
         return used + used / max(1, len(self._pairs)) > self._rules.budget
 
     def _pair(self, number: int, order: Sequence[Side], seed: int) -> dict[Side, RunValues] | None:
-        """The measurements of both sides, None if one was unsound; only the first if it was interrupted."""
+        """The measurements of both sides, None if one is to be repeated; only the first if it was
+        interrupted. Conditions that do not pass after `MOST_REPEATED` repetitions are what this target is
+        like, and count; the times of an overloaded one count for what they prove."""
         measured: dict[Side, RunValues] = {}
         for side in order:
             self._say(f"pair {number} of {self._target_count(number)}: {side}")
@@ -164,11 +177,17 @@ class _Gate:
             measured[side] = run
             if run.status == "interrupted":
                 return measured
-            if run.soundness == "unsound":
-                self._repeated.append(Repeated(side, run.run, run.reasons))
-                self._say(f"unsound, so that pair {number} is measured again: {run.reasons[0]}")
+            unsound = run.soundness == "unsound"
+            passing = run.soundness == "qualified" and not run.overloaded
+            if unsound or (passing and sum(not one.unsound for one in self._repeated) < MOST_REPEATED):
+                self._repeated.append(Repeated(side, run.run, run.reasons, unsound))
+                self._say(f"{run.soundness}, so that pair {number} is measured again: {run.reasons[0]}")
                 return None
         return measured
+
+    @property
+    def _too_many_unsound(self) -> bool:
+        return sum(one.unsound for one in self._repeated) > MOST_REPEATED
 
     def _target_count(self, number: int) -> int:
         return next(look for look in self._rules.looks if look >= number)
@@ -176,17 +195,25 @@ class _Gate:
     def _judge(self) -> Verdict:
         a, b = ([getattr(pair, side) for pair in self._pairs] for side in SIDES)
         self._judged = noninferiority.judge(a, b, self._rules.tolerance, len(self._rules.looks))
-        return noninferiority.overall(self._judged)
+        self._ungated = noninferiority.ungated_metrics([*a, *b])
+        return noninferiority.overall(self._judged, self._ungated)
 
-    def _end(self, why: str, *, interrupted: bool = False) -> Outcome:
+    def _end(self, why: str, *, interrupted: bool = False, overruled: bool = False) -> Outcome:
         """Judge what there is. The number of pairs is not the data's choice, so that this look is as good as
-        the planned one that it replaces."""
+        the planned one that it replaces. Where that is not so (`interrupted`, `overruled`, too many unsound
+        measurements) nothing fails or passes."""
         if len(self._pairs) < 2:
             return self._outcome("inconclusive", why, interrupted)
         verdict = self._judge()
-        if interrupted or len(self._repeated) > MOST_REPEATED:
+        if interrupted or overruled or self._too_many_unsound:
             verdict = "inconclusive"
+            self._judged = [
+                one if one.verdict == "reported" else replace(one, verdict="inconclusive", reason=why)
+                for one in self._judged
+            ]
         return self._outcome(verdict, why if verdict == "inconclusive" else "", interrupted)
 
     def _outcome(self, verdict: Verdict, why: str = "", interrupted: bool = False) -> Outcome:
-        return Outcome(verdict, self._judged, self._pairs, self._repeated, why, interrupted)
+        return Outcome(
+            verdict, self._judged, self._pairs, self._repeated, why, interrupted, ungated=self._ungated
+        )

@@ -7,6 +7,8 @@ import os
 import time
 from typing import Any
 
+from bench.addresses import parse, require_loopback
+from bench.errors import UsageError
 from bench.loadgen.catalogue import option_values
 from bench.loadgen.client import Exchange, HttpClient
 from bench.loadgen.operations import Request
@@ -37,10 +39,21 @@ class StandaloneDriver:
         environment.events.test_stop.add_listener(self._end)
 
     def _begin(self, environment: Any, **_: Any) -> None:
+        self._reaches_stores = False
+        try:
+            self._prepare(environment)
+        except (UsageError, PreloadError, StoreError) as error:
+            _say(str(error))
+            environment.process_exit_code = error.exit_code if isinstance(error, UsageError) else 6
+            environment.runner.quit()
+        environment.stats.reset_all()
+
+    def _prepare(self, environment: Any) -> None:
         self._user_class = user_class = environment.user_classes[0]
         self._stores = _pairs("KATO_BENCH_STORES")
+        for name, url in self._stores.items():
+            require_loopback(parse(f"KATO_BENCH_STORES {name}", url, ("http", "https", "redis"), "not a URL"))
         missing = [name for name in user_class.scenario.get("stores", ()) if name not in self._stores]
-        self._reaches_stores = not missing
         for name in missing:
             _say(f'nothing is done at {name} itself: KATO_BENCH_STORES="{name}=URL" would say where it is')
         self.world = World(
@@ -55,20 +68,18 @@ class StandaloneDriver:
         user_class.prepare(self.world)
         nodes = range(int(self.world.options["nodes"]))
         lessons = itertools.islice(user_class.lessons(self.world), _LESSONS_PER_NODE * len(nodes))
-        try:
-            self._clerk.teach(lessons, self.world, nodes, lambda: False)
-            if self._reaches_stores:
-                user_class.furnish(self.world, self._stores)
-        except (PreloadError, StoreError) as error:
-            _say(str(error))
-            environment.process_exit_code = 6
-            environment.runner.quit()
-        environment.stats.reset_all()
+        self._reaches_stores = not missing
+        self._clerk.teach(lessons, self.world, nodes, lambda: False)
+        if self._reaches_stores:
+            user_class.furnish(self.world, self._stores)
 
     def _end(self, **_: Any) -> None:
         if self._reaches_stores:
             self._user_class.examine(self.world, self._stores, _say_event)
-        self._clerk.clean(self._sessions, self.world, sorted({session.node for session in self._sessions}))
+        if self._sessions:
+            self._clerk.clean(
+                self._sessions, self.world, sorted({session.node for session in self._sessions})
+            )
         if self._reaches_stores:
             self._user_class.clear_away(self.world, self._stores)
 
@@ -92,8 +103,12 @@ class StandaloneDriver:
 
 
 def _pairs(variable: str) -> dict[str, str]:
-    """The NAME=VALUE pairs of an environment variable."""
-    return dict(pair.split("=", 1) for pair in os.environ.get(variable, "").split())
+    """The NAME=VALUE pairs of an environment variable. Raises UsageError for what is none."""
+    texts = os.environ.get(variable, "").split()
+    for text in texts:
+        if "=" not in text:
+            raise UsageError(f'{variable}="{text}": write NAME=VALUE, several with spaces between.')
+    return dict(text.split("=", 1) for text in texts)
 
 
 def _say(sentence: str) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bench.gate.effects import Effect
 from bench.gate.noninferiority import RISK, Judged
 from bench.gate.pairs import Outcome, Rules, Side
-from bench.gate.values import ALL, RunValues
+from bench.gate.values import ALL, METRICS, RunValues
 from bench.report import digits
 from bench.report.effects import as_json as effect_json
 from bench.report.effects import change, judged_json, sentence
@@ -65,6 +65,9 @@ def headline(report: GateReport) -> list[str]:
     if outcome.verdict == "pass":
         return [f"nothing got worse by more than the tolerance of {report.rules.tolerance.ratio * 100:g} %"]
     undecided = [sentence(one) for one in report.gated if one.verdict == "inconclusive"]
+    undecided += [
+        f"{METRICS[one.metric].title}: {one.reason}" for one in report.outcome.ungated if one.blocks
+    ]
     return ([outcome.why] if outcome.why else []) + undecided
 
 
@@ -88,7 +91,10 @@ def notes(report: GateReport) -> list[str]:
     together = f"all metrics and {looks} {'look' if looks == 1 else 'looks'} together"
     lines = [f"{counted}; the intervals leave a false verdict a risk of {100 * RISK:g} %, {together}"]
     for repeated in report.outcome.repeated:
-        lines.append(f"unsound and measured again: {repeated.side}, {repeated.reasons[0]} ({repeated.run})")
+        lines.append(f"measured again: {repeated.side}, {repeated.reasons[0]} ({repeated.run})")
+    for one in report.outcome.ungated:
+        operation = "" if one.operation == ALL else f"{one.operation}: "
+        lines.append(f"not gated: {operation}{METRICS[one.metric].title}, {one.reason}")
     return lines + conditions(report.runs)
 
 
@@ -121,6 +127,7 @@ def gate_json(report: GateReport) -> dict[str, Any]:
         "error_tolerance": report.rules.tolerance.errors,
         "seconds": round(report.seconds, 1),
         "interrupted": outcome.interrupted,
+        "ungated": [asdict(one) for one in outcome.ungated],
         "metrics": [judged_json(one) for one in outcome.judged],
         "pairs": [
             {"first": pair.first, "baseline": pair.baseline.run, "candidate": pair.candidate.run}

@@ -5,8 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping
 
-from bench.errors import UsageError
-from bench.targets.addresses import (
+from bench.addresses import (
     FAILURES,
     Address,
     get,
@@ -15,6 +14,7 @@ from bench.targets.addresses import (
     require_loopback,
     unreachable,
 )
+from bench.errors import UsageError
 from bench.targets.base import PartFacts
 
 STORES = ("redis", "qdrant", "clickhouse")
@@ -28,7 +28,10 @@ _EXAMPLES = {
 
 
 def addresses_of(urls: Mapping[str, str]) -> dict[str, Address]:
-    """The addresses by store. Raises UsageError for one that is malformed."""
+    """The addresses by store. Raises UsageError for one that is malformed, or of no store of KATO's."""
+    for store in urls:
+        if store not in STORES:
+            raise UsageError(f"{store} is no store of KATO's: there are {', '.join(STORES)}.")
     return {
         store: parse(
             f"--{store}-url",

@@ -6,8 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from bench.errors import UnreachableError, UsageError
-from bench.targets.addresses import (
+from bench.addresses import (
     FAILURES,
     Address,
     get,
@@ -16,6 +15,7 @@ from bench.targets.addresses import (
     require_loopback,
     unreachable,
 )
+from bench.errors import UnreachableError, UsageError
 from bench.targets.base import PartFacts, TargetFacts
 from bench.targets.stores import STORES, addresses_of, check_store
 

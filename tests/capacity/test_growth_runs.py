@@ -122,6 +122,19 @@ def test_beyond_twice_the_largest_size_no_number_is_given() -> None:
     assert ">= 5000" in found.sentence
 
 
+def test_a_miss_that_was_measured_is_believed_before_any_law() -> None:
+    """A flat law never reaches the bound, whatever the last size showed."""
+    outcome = grow(Paper(Law("constant", 0.225, 0.0, 1), noise=0.005))
+    last = outcome.sizes[-1]
+    missed = Estimate(0.301, 0.298, 0.304, 99)
+    late = replace(last, statistics={**last.statistics, "response p95(predict)": missed})
+    (found,) = laws.breaks(replace(outcome, sizes=[*outcome.sizes[:-1], late]), BOUNDS)
+    assert (found.sizes.low, found.sizes.value, found.sizes.high) == (2000, None, 5000)
+    assert found.at_least is None
+    assert "holds at 2000" in found.sentence
+    assert "missed at 5000" in found.sentence
+
+
 def test_what_is_missed_at_the_smallest_size_is_said() -> None:
     outcome = grow(Paper(Law("linear", 0.3, 1e-3, 1)))
     (found,) = laws.breaks(outcome, BOUNDS)

@@ -176,6 +176,15 @@ def test_demand_above_capacity_is_there_already() -> None:
     assert "already today" in made.headline
 
 
+def test_what_only_may_be_reached_is_not_called_reached() -> None:
+    """100 MB of room at 1 000 B a pattern and 250 a day: 400 days likely, fewer with the upper bound."""
+    made = planning.plan(expected(patterns_per_day=260), None, growth(), TODAY)
+    found = limit(made, "Redis memory")
+    assert (found.status, found.likely) == ("dated", None)
+    assert found.first is not None
+    assert f"perhaps reached from {found.first.isoformat()} on" in made.headline
+
+
 def test_what_is_not_measured_is_named_and_not_invented() -> None:
     made = planning.plan(expected(requests_per_session=10, sessions_per_day=10), None, None, TODAY)
     assert {one.status for one in made.limits} == {"unknown"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made_values import made
 
-from bench.gate.noninferiority import Judged, Tolerance, gated_metrics, judge, overall
+from bench.gate.noninferiority import Judged, Tolerance, gated_metrics, judge, overall, ungated_metrics
 from bench.gate.values import ALL, RunValues
 
 STEADY = (1.0, 1.01, 0.99, 1.005, 0.995, 1.01, 0.99, 1.0)
@@ -63,6 +63,29 @@ def test_what_is_rare_or_unseen_is_not_gated() -> None:
     ]
     one_blind = [*side(1.0), made(visible=False)]
     assert (ALL, "kato_cpu") not in gated_metrics(one_blind)
+
+
+def test_what_some_runs_lack_cannot_pass() -> None:
+    """A metric that one run could not show may be the one that got worse; one that none shows is named."""
+    calm, reverse = side(1.0), side(1.0, STEADY[::-1])
+    one_blind = [*reverse[:-1], made(visible=False)]
+    for b, verdict, blocks in ((one_blind, "inconclusive", {True}), (reverse, "pass", set())):
+        ungated = ungated_metrics([*calm, *b])
+        assert {one.blocks for one in ungated} == blocks
+        assert overall(judge(calm, b, Tolerance()), ungated) == verdict
+    at_urls = side(1.0, visible=False), side(1.0, STEADY[::-1], visible=False)
+    ungated = ungated_metrics([*at_urls[0], *at_urls[1]])
+    assert {one.metric for one in ungated} == {"kato_cpu", "target_cpu"}
+    assert overall(judge(*at_urls, Tolerance()), ungated) == "pass"
+
+
+def test_errors_alone_are_no_pass() -> None:
+    rare = side(1.0, observed=10, visible=False), side(1.0, STEADY[::-1], observed=10, visible=False)
+    for run in (*rare[0], *rare[1]):
+        run.requests["predict"] = 10
+    ungated = ungated_metrics([*rare[0], *rare[1]])
+    assert not any(one.blocks for one in ungated)
+    assert overall(judge(*rare, Tolerance()), ungated) == "inconclusive"
 
 
 def test_times_of_an_overloaded_side_prove_only_from_below() -> None:

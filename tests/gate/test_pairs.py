@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from made_values import LOAD, made
 
+from bench.errors import UnreachableError
 from bench.gate.pairs import Outcome, Rules, Side, orders, run_pairs
 from bench.gate.values import RunValues
 from bench.plan import Plan, TargetPlan
@@ -47,6 +48,10 @@ class Machine:
             raise KeyboardInterrupt
         if what == "interrupted":
             return run.model_copy(update={"status": "interrupted", "soundness": None})
+        if what == "broken":
+            raise UnreachableError("it does not answer.")
+        if what == "not steady":
+            return run.model_copy(update={"soundness": "qualified", "reasons": ["not steady"]})
         if what == "unsound":
             return run.model_copy(update={"soundness": "unsound", "reasons": ["steal was high"]})
         return run
@@ -132,6 +137,25 @@ def test_too_many_unsound_ones_end_it() -> None:
     assert outcome.why == "4 measurements were unsound, the last because steal was high"
     assert len(outcome.pairs) == 3
     assert len(machine.plans) == 6 + 4
+
+
+def test_conditions_that_pass_are_waited_for_but_not_for_ever() -> None:
+    machine = Machine(odd=lambda number: "not steady" if number in (2, 5) else None)
+    outcome = machine.gate(Rules(pairs=4, max_pairs=4))
+    assert [(one.run, one.unsound) for one in outcome.repeated] == [("run2", False), ("run5", False)]
+    never = Machine(odd=lambda number: "not steady").gate(Rules(pairs=4, max_pairs=4))
+    assert len(never.repeated) == 3
+    assert len(never.pairs) == 4
+    assert never.verdict == "pass"
+
+
+def test_a_measurement_that_cannot_be_made_keeps_the_pairs_and_its_reason() -> None:
+    outcome = Machine(slower=1.0, odd=lambda number: "broken" if number == 13 else None).gate(Rules())
+    assert len(outcome.pairs) == 6
+    assert isinstance(outcome.error, UnreachableError)
+    assert (outcome.verdict, outcome.why) == ("inconclusive", "it does not answer.")
+    # What was overruled fails nothing, so that no file of the gate says otherwise than its exit code.
+    assert {one.verdict for one in outcome.judged} <= {"inconclusive", "reported"}
 
 
 @pytest.mark.parametrize("what", ["interrupted", "before it began"])
