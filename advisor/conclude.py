@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from advisor import patches
 from advisor.advise import advise
@@ -45,21 +45,22 @@ def conclude(records: Sequence[RunRecord], rules: Iterable[Rule] | None = None) 
         for record in records
         if not _is_unsound(record) and (evidence := evidence_of(record)) is not None
     ]
-    merged, shown_by = _merge((run.name, finding) for run in runs for finding in advise(run.evidence, known))
-    settlement = settle(merged, least(_means(run) for run in runs))
+    found = [(run.name, finding) for run in runs for finding in advise(run.evidence, known)]
+    latest = runs[-1].evidence.knobs if runs else {}
+    wanted, outdated = _without_done([finding for _, finding in found], latest)
+    settlement = settle(wanted, least(_means(run) for run in runs))
+    names = [name for name, _ in found]
+    merged, shown_by = _merge(zip(names, settlement.findings, strict=True))
     changes = {
-        change.knob: change.new
-        for finding in settlement.findings
-        for change in finding.changes
-        if change.new is not None
+        change.knob: change.new for finding in merged for change in finding.changes if change.new is not None
     }
     deployment = _deployment(runs)
     sources = {rule.id: rule.source for rule in known}
     return advice.Advice(
         kato_bench=__version__,
         runs=[record.manifest.run for record in records],
-        findings=[_told(one, shown_by[one.id], sources, deployment) for one in settlement.findings],
-        settled=list(settlement.settled),
+        findings=[_told(one, shown_by[one.id], sources, deployment) for one in merged],
+        settled=[*outdated, *settlement.settled],
         files=patches.files(changes, deployment),
     )
 
@@ -69,8 +70,26 @@ def _is_unsound(record: RunRecord) -> bool:
     return soundness is not None and soundness.level == "unsound"
 
 
+def _without_done(
+    findings: Sequence[Finding], latest: Mapping[str, Value | None]
+) -> tuple[list[Finding], list[str]]:
+    """The findings without changes that the latest run has already, and a sentence for each of those."""
+    done: dict[str, str] = {}
+    kept = []
+    for finding in findings:
+        wanted = []
+        for change in finding.changes:
+            if change.new == latest.get(change.knob):
+                done[change.knob] = f"{change.knob} is {change.new} already in the latest of these runs."
+            else:
+                wanted.append(change)
+        kept.append(replace(finding, changes=tuple(wanted)))
+    return kept, list(done.values())
+
+
 def _merge(found: Iterable[tuple[str, Finding]]) -> tuple[tuple[Finding, ...], dict[str, list[str]]]:
-    """One finding of each id, the gravest first, and the runs that show it."""
+    """One finding of each id, the gravest first, and the runs that show it. It has the changes that any of
+    them asks for, which are settled: one value a knob."""
     chosen: dict[str, Finding] = {}
     shown_by: dict[str, list[str]] = {}
     for run, finding in found:
@@ -78,8 +97,10 @@ def _merge(found: Iterable[tuple[str, Finding]]) -> tuple[tuple[Finding, ...], d
         if run not in names:
             names.append(run)
         graver = chosen.get(finding.id, finding)
-        if SEVERITIES.index(finding.severity) <= SEVERITIES.index(graver.severity):
-            chosen[finding.id] = finding
+        if SEVERITIES.index(finding.severity) > SEVERITIES.index(graver.severity):
+            finding, graver = graver, finding
+        changes = {change.knob: change for change in (*graver.changes, *finding.changes)}
+        chosen[finding.id] = replace(finding, changes=tuple(changes.values()))
     return gravest_first(chosen.values()), shown_by
 
 

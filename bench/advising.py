@@ -19,6 +19,10 @@ def advise_on(folders: Sequence[Path]) -> advice.Advice:
     records = [RunRecord(folder) for folder in folders]
     for record in records:
         _refuse(record)
+    targets = {(record.manifest.plan.target.kind, record.manifest.plan.target.url) for record in records}
+    if len(targets) > 1:
+        named = " and ".join(sorted(url or kind for kind, url in targets))
+        raise UsageError(f"These runs are of different targets, {named}: ask for advice on one at a time.")
     advised = conclude(records)
     advice.write(folders[-1], advised)
     return advised

@@ -59,14 +59,22 @@ class GateFlags:
 
 
 def compare(
-    a: Sequence[str], b: Sequence[str], base: Path | None, *, allow_different: bool, as_json: bool
+    a: Sequence[str],
+    b: Sequence[str],
+    base: Path | None,
+    *,
+    allow_different: bool,
+    allow_qualified: bool,
+    as_json: bool,
 ) -> ExitCode:
     """Read both sets, compare, print. Raises UsageError where they may not be compared, IncomparableError
     where a run is not to be believed."""
     sets = [_read_set(name, texts, base) for name, texts in (("A", a), ("B", b))]
     runs = [run for runs in sets for run in runs]
     for run in runs:
-        _require_believed(run)
+        _require_believed(run, allow_qualified=allow_qualified)
+    if shared := {run.run for run in sets[0]} & {run.run for run in sets[1]}:
+        raise UsageError(f"{min(shared)} stands on both sides; a run can be compared with others only.")
     different = comparable.differences(runs)
     if different and not allow_different:
         raise UsageError(
@@ -163,12 +171,16 @@ def _read(name: str, base: Path | None) -> list[RunValues]:
     return [run_values(RunRecord(find_run(name, base)))]
 
 
-def _require_believed(run: RunValues) -> None:
+def _require_believed(run: RunValues, *, allow_qualified: bool) -> None:
     if run.status != "finished":
         raise IncomparableError(f"{run.run} is {run.status}, so that it measured only a part; leave it out.")
     if run.soundness in (None, "unsound"):
         raise IncomparableError(
             f"{run.run} is unsound and cannot be compared: {'; '.join(run.reasons) or 'it was not judged'}."
+        )
+    if run.soundness == "qualified" and not allow_qualified:
+        raise IncomparableError(
+            f"{run.run} is qualified ({'; '.join(run.reasons)}): leave it out, or say --allow-qualified."
         )
 
 

@@ -159,11 +159,15 @@ def m_too_low(evidence: Evidence) -> Finding | None:
     sweep, ef, m = sweep_of(evidence), evidence.number(_EF), evidence.number(_M)
     if sweep is None or ef is None or m is None or _quantisation_costs(evidence) is not None:
         return None
-    if _reaching(sweep, ef) is not None or max([ef, *(point.ef or 0 for point in sweep.points)]) < USUAL_EF:
+    widest_ef = max([ef, *(point.ef or 0 for point in sweep.points)])
+    if _reaching(sweep, ef) is not None or widest_ef < USUAL_EF:
         return None  # A larger ef does it, or it is not known what one does.
     flat = _flattens(_in_proportion(sweep))
     new_m = max(int(m), min(MOST_M, max(USUAL_M, 2 * int(m))))
-    new_ef = max(USUAL_EF, int(ef), flat.ef if flat is not None and flat.ef is not None else 0)
+    new_ef = max(USUAL_EF, int(ef))
+    if new_m == int(m) and flat is not None and flat.ef is not None:
+        # No links are left to add; else a denser graph needs a smaller ef, which its own sweep tells.
+        new_ef = max(new_ef, flat.ef)
     widest = max((sweep.asked, *sweep.points), key=lambda point: point.value)
     return Finding(
         "hnsw.m-too-low",

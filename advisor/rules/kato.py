@@ -165,9 +165,9 @@ def logs_in_training(evidence: Evidence) -> Finding | None:
     training = (answered.get("sequence", 0) + answered.get("learn", 0)) / sum(answered.values())
     if level not in ("DEBUG", "INFO") or (level == "INFO" and training < TRAINING_SHARE):
         return None
-    now = (
-        evidence.cpu_seconds.get("kato", 0.0) / evidence.counts.requests if evidence.counts.requests else None
-    )
+    if not evidence.counts.requests or "kato" not in evidence.cpu_seconds:
+        return None
+    now = evidence.cpu_seconds["kato"] / evidence.counts.requests
     return Finding(
         "kato.logs-in-training",
         "advice" if level == "DEBUG" else "info",
@@ -187,7 +187,7 @@ def logs_in_training(evidence: Evidence) -> Finding | None:
                     Prediction(
                         "cpu_per_request(kato)", "s", "interval",
                         "from no effect to that on KATO 3.10.1: 1.6 times the sequences in the same time",
-                        now=now, low=(now or 0.0) / 1.6, high=(now or 0.0) * 1.02,
+                        now=now, low=now / 1.6, high=now,
                     ),
                 ),
             ),

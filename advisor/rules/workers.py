@@ -258,7 +258,10 @@ def refuse_requests(evidence: Evidence) -> Finding | None:
         f"with 503" + (f" at a limit of {int(limit)} connections a worker" if limit else "") + "."
     )
     numbers = {"overload": refused, "share": share, "limit_concurrency": limit, "workers": workers}
-    if limit is None or limit >= _SAFE_LIMIT:
+    # Whoever finds a worker full is refused; the kernel does not spread connections evenly.
+    room = _SAFE_LIMIT * workers * (EVENNESS if workers > 1 else 1.0)
+    open_connections = evidence.load.connections
+    if limit is None or limit >= _SAFE_LIMIT or open_connections is None or open_connections > room:
         return Finding(
             "workers.refuse-requests",
             "warning",
@@ -266,7 +269,6 @@ def refuse_requests(evidence: Evidence) -> Finding | None:
             f"{sentence} A higher limit would end in false 404s; fewer connections or more workers help.",
             numbers,
         )
-    open_connections = evidence.load.connections
     return Finding(
         "workers.refuse-requests",
         "warning",
@@ -284,13 +286,14 @@ def refuse_requests(evidence: Evidence) -> Finding | None:
                 predicted=(
                     Prediction(
                         "errors(overload)", "1", "at_most",
-                        "whoever was let in before still is"
-                        + (f"; {open_connections} connections were open at most" if open_connections else ""),
-                        now=float(refused), high=float(refused),
+                        f"the {open_connections} connections of this run then fit, if spread at least "
+                        f"{EVENNESS:.0%} evenly",
+                        now=float(refused), high=0.0,
                     ),
                 ),
                 effect=lambda after: replace(
-                    after, counts=replace(after.counts, errors={**after.counts.errors, "overload": 0})
+                    after,
+                    counts=replace(after.counts, errors={**after.counts.errors, "overload": 0}),
                 ),
             ),
         ),

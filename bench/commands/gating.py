@@ -27,14 +27,25 @@ def compare(
     allow_different: Annotated[
         bool, typer.Option("--allow-different", help="compare although machine, stores or load differ")
     ] = False,
+    allow_qualified: Annotated[
+        bool, typer.Option("--allow-qualified", help="compare runs that hold under a condition only")
+    ] = False,
     out: options.Out = None,
     json_: options.Json = False,
 ) -> None:
     """Compare recorded runs: what changed from A to B, and how sure that is."""
     from bench.gating import compare as compare_sets
 
-    code = compare_sets([a, *more_a], [b, *more_b], out, allow_different=allow_different, as_json=json_)
-    raise typer.Exit(code)
+    raise typer.Exit(
+        compare_sets(
+            [a, *more_a],
+            [b, *more_b],
+            out,
+            allow_different=allow_different,
+            allow_qualified=allow_qualified,
+            as_json=json_,
+        )
+    )
 
 
 @app.command()

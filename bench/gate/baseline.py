@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -34,16 +36,25 @@ def save(path: Path, runs: list[RunValues]) -> None:
 def load(path: Path) -> list[RunValues]:
     """Raises UsageError if there is no such file, or if it is no baseline or one of a newer kato-bench."""
     try:
-        found = Baseline.model_validate_json(path.read_bytes())
+        text = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    _require_known_version(path, text)
+    try:
+        return Baseline.model_validate_json(text).runs
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"]) or "the file"
         raise UsageError(f"{path} is not a baseline: {where}: {first['msg']}.") from error
-    if found.schema_version > SCHEMA_VERSION:
-        raise UsageError(
-            f"{path} has schema version {found.schema_version}, but this kato-bench reads up to "
-            f"{SCHEMA_VERSION}; update kato-bench."
-        )
-    return found.runs
+
+
+def _require_known_version(path: Path, text: bytes) -> None:
+    """Before anything else is judged: a newer file may hold what this version calls wrong."""
+    with contextlib.suppress(ValueError):
+        found = json.loads(text)
+        version = found.get("schema_version") if isinstance(found, dict) else None
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise UsageError(
+                f"{path} has schema version {version}, but this kato-bench reads up to {SCHEMA_VERSION}; "
+                "update kato-bench."
+            )

@@ -61,6 +61,7 @@ class Compared(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: str
+    url: str | None = None
     kato: str | None = Field(default=None, description="KATO's version")
     profile: str | None = None
     knobs: dict[str, str] = Field(default_factory=dict, description="as set, by canonical name")
@@ -115,6 +116,7 @@ def run_values(record: RunRecord) -> RunValues:
         load=load_shape(manifest.plan),
         compared=Compared(
             kind=target.kind,
+            url=target.url,
             kato=manifest.fingerprint.must_match.target,
             profile=target.profile if target.kind == "embedded" else None,
             knobs=target.knobs,

@@ -110,6 +110,8 @@ def test_the_top_lines_are_the_first_changes_and_each_knob_counts_once() -> None
         "3. redis.appendonly: no → yes (warning: Title of b)",
     ]
     assert top_lines([finding("a")]) == []
+    noted = finding("d", recommendation("uvicorn.workers")).model_copy(update={"severity": "info"})
+    assert top_lines([noted]) == []
 
 
 @pytest.mark.parametrize(

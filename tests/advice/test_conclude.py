@@ -118,6 +118,35 @@ def test_opposite_wishes_are_settled_and_said(tmp_path: Path) -> None:
     assert advised.files["set.txt"] == f"--set {LIMIT}=30\n"
 
 
+def by_errors(evidence: Evidence) -> Finding | None:
+    """Wants 40 connections of one run and 30 of the other, by the value in force."""
+    old = evidence.knobs.get(LIMIT)
+    return wants({20: 40, 25: 30}[old])(evidence) if old in (20, 25) else None  # type: ignore[index]
+
+
+def test_runs_that_wish_for_different_values_are_settled_too(tmp_path: Path) -> None:
+    records = [
+        make_run(tmp_path / f"run-{name}", REQUESTS, live_knobs={LIMIT: old})
+        for name, old in (("a", 20), ("b", 25))
+    ]
+    advised = conclude(records, [rule("test.limit", by_errors)])
+    (recommended,) = found(advised)["test.limit"].recommendations
+    (sentence,) = advised.settled
+    assert recommended.new in (30, 40)
+    assert str({30: 40, 40: 30}[recommended.new]) in sentence
+
+
+def test_what_the_latest_run_has_already_is_not_advised_again(tmp_path: Path) -> None:
+    before, after = (
+        make_run(tmp_path / f"run-{name}", REQUESTS, live_knobs={LIMIT: value})
+        for name, value in (("a", 20), ("b", 40))
+    )
+    advised = conclude([before, after], [rule("test.limit", by_errors)])
+    assert found(advised)["test.limit"].recommendations == []
+    assert advised.settled == [f"{LIMIT} is 40 already in the latest of these runs."]
+    assert not advised.files
+
+
 def test_no_more_workers_than_the_machine_has_cores_for(tmp_path: Path) -> None:
     cores = [[float(t), "host", f"cpu{n}", "cpu_busy_share", 0.5] for t in range(36) for n in range(2)]
     record = make_run(tmp_path / "run-a", REQUESTS, cores)

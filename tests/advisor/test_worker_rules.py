@@ -109,9 +109,16 @@ def test_the_limit_stays_below_the_session_pool() -> None:
 
 
 def test_refused_requests_raise_a_low_limit_only() -> None:
-    low = replace(with_errors(overload=90), knobs={"uvicorn.limit_concurrency": 10, "uvicorn.workers": 1})
+    low = replace(
+        with_errors(overload=90),
+        load=Load(connections=36),
+        knobs={"uvicorn.limit_concurrency": 10, "uvicorn.workers": 1},
+    )
     finding = keeps_contract(workers.refuse_requests, low, FULL)
     assert (finding.changes[0].old, finding.changes[0].new) == (10, 40)
-    at_the_limit = workers.refuse_requests(with_errors(overload=90))
-    assert at_the_limit is not None
-    assert not at_the_limit.changes
+    assert finding.changes[0].predicted[0].high == 0
+    crowded = replace(low, load=Load(connections=80))
+    for evidence in (with_errors(overload=90), crowded):
+        without_change = workers.refuse_requests(evidence)
+        assert without_change is not None
+        assert not without_change.changes

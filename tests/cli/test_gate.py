@@ -164,7 +164,7 @@ def test_its_runs_and_its_file_can_be_compared(gated: tuple[Path, dict[str, Any]
     folder, found = gated
     baselines = ",".join(pair["baseline"] for pair in found["pairs"])
     candidates = [pair["candidate"] for pair in found["pairs"]]
-    done = run("compare", baselines, "candidate.json", "--json", cwd=folder)
+    done = run("compare", baselines, "candidate.json", "--json", "--allow-qualified", cwd=folder)
     assert done.returncode == 0, done.stderr
     compared = json.loads(done.stdout)
     assert compared["b"] == candidates
@@ -172,13 +172,13 @@ def test_its_runs_and_its_file_can_be_compared(gated: tuple[Path, dict[str, Any]
     cpu = next(one for one in compared["effects"] if one["metric"] == "kato_cpu")
     assert cpu["low"] < cpu["change"] < cpu["high"]
 
-    single = run("compare", found["pairs"][0]["baseline"], candidates[0], cwd=folder)
+    single = run("compare", found["pairs"][0]["baseline"], candidates[0], "--allow-qualified", cwd=folder)
     assert single.returncode == 0, single.stderr
     assert "1 against 1 runs give no interval" in " ".join(single.stdout.split())
 
     twice = run("compare", candidates[0], f"{candidates[1]},{candidates[1]}", cwd=folder)
     assert (twice.returncode, "twice" in twice.stderr) == (2, True)
-    mixed = run("compare", f"{baselines},{candidates[0]}", candidates[1], cwd=folder)
+    mixed = run("compare", f"{baselines},{candidates[0]}", candidates[1], "--allow-qualified", cwd=folder)
     assert (mixed.returncode, "faults.cpu" in mixed.stderr) == (2, True)
 
 
@@ -189,15 +189,21 @@ def test_what_differs_is_refused_by_name(gated: tuple[Path, dict[str, Any]]) -> 
     saved["runs"] = saved["runs"][:1]
     saved["runs"][0]["load"]["arrivals"]["rate"] = 60.0
     (folder / "other.json").write_text(json.dumps(saved))
-    refused = run("compare", baseline, "other.json", cwd=folder)
+    refused = run("compare", baseline, "other.json", "--allow-qualified", cwd=folder)
     assert refused.returncode == 2
     assert "load.arrivals.rate: 30.0, 60.0" in refused.stderr
-    allowed = run("compare", baseline, "other.json", "--allow-different", cwd=folder)
+    allowed = run("compare", baseline, "other.json", "--allow-different", "--allow-qualified", cwd=folder)
     assert allowed.returncode == 0
     assert "ATTENTION" in allowed.stdout
 
     saved["runs"][0]["soundness"] = "unsound"
     (folder / "unsound.json").write_text(json.dumps(saved))
-    unsound = run("compare", baseline, "unsound.json", cwd=folder)
+    unsound = run("compare", baseline, "unsound.json", "--allow-qualified", cwd=folder)
     assert unsound.returncode == 5
     assert "unsound" in unsound.stderr
+    saved["runs"][0]["soundness"] = "qualified"
+    (folder / "qualified.json").write_text(json.dumps(saved))
+    qualified = run("compare", "qualified.json", baseline, cwd=folder)
+    assert (qualified.returncode, "--allow-qualified" in qualified.stderr) == (5, True)
+    itself = run("compare", baseline, baseline, "--allow-qualified", cwd=folder)
+    assert (itself.returncode, "both sides" in itself.stderr) == (2, True)
