@@ -13,6 +13,9 @@ from bench.stats import paired as statistics
 from bench.stats.paired import Shift
 from bench.stats.ratios import difference
 
+#: A change that is none leaves this much of itself in the arithmetic.
+_ROUNDING = 1e-12
+
 Design = Literal["paired", "independent"]
 
 
@@ -39,7 +42,9 @@ class Effect:
     @property
     def worse(self) -> bool | None:
         """True if B is surely worse, False if surely better, None if the interval holds no change."""
-        if self.low is None or self.high is None or self.low <= 0 <= self.high:
+        if self.low is None or self.high is None:
+            return None
+        if self.low <= _ROUNDING and self.high >= -_ROUNDING:
             return None
         return (self.low > 0) == (self.metric.worse == "higher")
 

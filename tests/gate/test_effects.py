@@ -49,6 +49,13 @@ def test_what_is_better_depends_on_the_metric() -> None:
         assert one.worse is worse
 
 
+def test_equal_values_without_spread_are_no_change() -> None:
+    a, b = ([made(values={ALL: {"rate": 360 / 12.0000000000001}})] * count for count in (7, 4))
+    one = effect(METRICS["rate"], ALL, a, b, "independent")
+    assert one is not None
+    assert one.worse is None
+
+
 def test_one_run_a_side_has_a_change_and_no_interval() -> None:
     for design in ("paired", "independent"):
         for one in every_effect(A[:1], B[:1], design):  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from runs import JUDGED, make_run, rows, usage
 
 from bench.errors import UsageError
 from bench.gate import baseline
+from bench.gate.comparable import differences
 from bench.gate.values import ALL, run_values
 
 
@@ -102,3 +103,15 @@ def test_a_newer_baseline_is_refused(tmp_path: Path) -> None:
         baseline.load(tmp_path / "none.json")
     with pytest.raises(UsageError, match="cannot be written"):
         baseline.save(tmp_path / "no" / "where.json", [made()])
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((Path(__file__).parents[2] / "results" / "baselines").glob("*.json")),
+    ids=lambda path: path.stem,
+)
+def test_the_committed_baselines_are_readable_and_sound(path: Path) -> None:
+    runs = baseline.load(path)
+    assert len(runs) >= 2
+    assert {run.soundness for run in runs} == {"sound"}
+    assert differences(runs) == []
