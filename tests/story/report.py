@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 from tests.story.stage import FOLDER, UntrueError, bench, check, note, noted, tell
@@ -15,7 +16,7 @@ def report() -> None:
     for scenario, run in sick.items():
         page = FOLDER / f"{scenario}.html"
         bench("report", run, "--output", str(page))
-        text = page.read_text()
+        text = html.unescape(page.read_text())
         advice = bench("advise", run)
         for finding in advice["findings"]:
             check(f"the page of {scenario} shows {finding['title']!r}", finding["title"] in text)
