@@ -5,7 +5,7 @@
 2. *Preflight* at a tenth of that: misses there come from the service itself, not from load. An objective
    that uses more than a fifth of its budget at no load has no capacity to find: measured on simulated
    queues, every search method then scatters over 0.3 to 1.2 of the truth. Such a search is refused. A probe
-   that stayed within the fifth has said as much of any lower load already.
+   that stayed within the fifth, with requests enough to show it, has said as much of any lower load already.
 3. *Search* by MLRsearch between the two; if nothing fails up there, the range moves up.
 4. *Confirmation*: a longer trial at the load to recommend, 0.8 of the highest that held.
 
@@ -194,15 +194,13 @@ class Search:
     def _preflight(self, probe: TrialOutcome, rate: float) -> None:
         """Raises _Ended if the objectives cannot be held without any load worth the name."""
         pairs = list(zip(self._goals, probe.tallies, strict=True))
-        if all(tally.share <= PREFLIGHT_BUDGET * goal.budget for goal, tally in pairs):
+        if all(_harmless(goal, tally) for goal, tally in pairs):
             return
         seconds = self._outcome.trial_seconds
         for goal, tally in pairs:
             per_second = rate * tally.requests / (probe.rate * probe.seconds)
-            verdict_at = PREFLIGHT_BUDGET * goal.budget or PREFLIGHT_BUDGET * 0.05
-            seconds = max(
-                seconds, min(PREFLIGHT_SECONDS, math.ceil(PREFLIGHT_MISSES / verdict_at / per_second))
-            )
+            needed = PREFLIGHT_MISSES / _turning(goal)
+            seconds = max(seconds, min(PREFLIGHT_SECONDS, math.ceil(needed / per_second)))
         together = [Tally(0, 0) for _ in self._goals]
         doubtful: list[str] = []
         # A share above the allowed one may be chance; a second trial decides, as far as it can.
@@ -227,6 +225,12 @@ class Search:
                         "already, so it lies near what the service takes without load; the interval is rough."
                     )
             if not doubtful:
+                self._outcome.notes += [
+                    f"{goal.text}: none of {tally.requests} requests missed it at {rate:.3g}/s, too few to "
+                    "show that the service keeps it without load."
+                    for goal, tally in zip(self._goals, together, strict=True)
+                    if not _harmless(goal, tally)
+                ]
                 return
         self._outcome.notes += doubtful
 
@@ -348,6 +352,21 @@ class Search:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
+
+
+def _turning(goal: Goal) -> float:
+    """Share of misses at which the preflight's verdict turns; of a goal that allows none, how rare a miss it
+    is to find."""
+    return PREFLIGHT_BUDGET * (goal.budget or 0.05)
+
+
+def _harmless(goal: Goal, tally: Tally) -> bool:
+    """Did so many requests show that the goal is kept? No miss among a few shows nothing."""
+    allowed = PREFLIGHT_BUDGET * goal.budget
+    if tally.share > allowed:
+        return False
+    above = wilson(tally.missed, tally.requests).high
+    return tally.requests * _turning(goal) >= PREFLIGHT_MISSES or (above is not None and above <= allowed)
 
 
 def _below_the_tail(goal: Goal, tally: Tally, rate: float) -> str:

@@ -113,6 +113,19 @@ def test_no_preflight_is_made_where_the_probe_has_answered_it() -> None:
     assert [trial.purpose for trial in found.trials].count("preflight") == 0
 
 
+def test_a_probe_of_few_requests_does_not_stand_in_for_the_preflight() -> None:
+    """200 predictions without a miss say nothing of 2 in 1 000."""
+    goals = parse(["p99(predict)<400ms"])
+    found = search(Queue(1000, goals), PATIENT, goals)
+    assert [trial.purpose for trial in found.trials].count("preflight") == 1
+
+
+def test_a_preflight_that_cannot_show_it_says_so() -> None:
+    goals = parse(["p99.9(predict)<400ms"])
+    found = search(Queue(140, goals), PATIENT, goals)
+    assert any("too few to show" in note for note in found.notes)
+
+
 def test_what_never_fails_up_to_the_users_limit_is_told_as_tested() -> None:
     queue = Queue(1000, LATE)
     found = search(queue, replace(SETTINGS, max_rate=100))
