@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,9 @@ _CI = {
     "commit": ("GITHUB_SHA", "CI_COMMIT_SHA", "BUILDKITE_COMMIT", "CIRCLE_SHA1", "GIT_COMMIT"),
     "branch": ("GITHUB_REF_NAME", "CI_COMMIT_REF_NAME", "BUILDKITE_BRANCH", "CIRCLE_BRANCH", "GIT_BRANCH"),
 }
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|min)?")
+_SECONDS = {"s": 1, None: 1, "m": 60, "min": 60, "h": 3600}
 
 Profile = Literal["healthy", "shipped"]
 
@@ -139,6 +143,15 @@ def parse_knobs(assignments: Sequence[str]) -> dict[str, str]:
         return knobs.parse(assignments)
     except KnobError as error:
         raise UsageError(f"--set: {str(error).rstrip('.')}.") from error
+
+
+def seconds_of(flag: str, text: str) -> float:
+    """`900`, `900s`, `15m` or `1h` in seconds. Raises UsageError for another text, and for none above 0."""
+    match = _DURATION.fullmatch(text.strip())
+    found = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+    if found <= 0:
+        raise UsageError(f"{flag} {text}: give a time above 0, such as 20m or 900s.")
+    return found
 
 
 def pairs(flag: str, texts: Sequence[str]) -> dict[str, str]:

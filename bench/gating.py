@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from bench import sides
 from bench.errors import BenchError, ExitCode, UsageError, decisive
-from bench.flags import RunFlags, make_plan
+from bench.flags import RunFlags, make_plan, seconds_of
 from bench.gate import baseline, comparable
 from bench.gate.effects import every_effect
 from bench.gate.noninferiority import Tolerance
@@ -27,9 +26,6 @@ from bench.record.folder import MANIFEST, find_run
 from bench.record.reader import RunRecord
 from bench.report.gate import ComparisonReport, GateReport, comparison_json, conditions, gate_json
 from bench.report.model import load_words
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|min)?")
-_SECONDS = {"s": 1, None: 1, "m": 60, "min": 60, "h": 3600}
 
 #: GitHub shows what is appended to this file on the job's page.
 _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -212,7 +208,7 @@ def _rules(flags: GateFlags) -> Rules:
     return Rules(
         pairs=flags.pairs,
         max_pairs=most,
-        budget=None if flags.budget is None else _seconds("--budget", flags.budget),
+        budget=None if flags.budget is None else seconds_of("--budget", flags.budget),
         tolerance=Tolerance(
             ratio=_share("--tolerance", flags.tolerance, "7%"),
             errors=_share("--error-tolerance", flags.error_tolerance, "0.5%"),
@@ -228,14 +224,6 @@ def _share(flag: str, text: str, example: str) -> float:
     if not 0 < share <= 1:
         raise UsageError(f"{flag} {text}: give a share above 0 and up to 100%, such as {example}.")
     return share
-
-
-def _seconds(flag: str, text: str) -> float:
-    match = _DURATION.fullmatch(text.strip())
-    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
-    if seconds <= 0:
-        raise UsageError(f"{flag} {text}: give a time above 0, such as 20m or 900s.")
-    return seconds
 
 
 def _require_writable(files: Sequence[Path]) -> None:

@@ -22,7 +22,7 @@ from bench.capacity.observe import trial_outcome
 from bench.capacity.search import Search, SearchOutcome, SearchSettings
 from bench.capacity.trials import TrialOutcome
 from bench.errors import ExitCode, UsageError, decisive
-from bench.flags import RunFlags, make_plan
+from bench.flags import RunFlags, make_plan, seconds_of
 from bench.gate.objectives import Objective
 from bench.loadgen.catalogue import Scenario, find, option_values
 from bench.measuring import Measure, interruptible, measure, say
@@ -40,7 +40,7 @@ class SearchFlags:
     max_rate: float | None = None
     trial: float | None = None
     width: float = 0.05
-    budget: float = 900.0
+    budget: str = "15m"
     confirm: float = 30.0
 
 
@@ -264,7 +264,6 @@ def _size_run(run: SizeOutcome) -> results.SizeRun:
 def _settings(scenario: Scenario, flags: RunFlags, chosen: SearchFlags) -> SearchSettings:
     _positive("--max-rate", chosen.max_rate)
     _positive("--trial", chosen.trial)
-    _positive("--budget", chosen.budget)
     _positive("--rate", flags.rate)
     if not 0.01 <= chosen.width <= 0.5:
         raise UsageError(f"--width {chosen.width:g}: give a share from 0.01 to 0.5.")
@@ -275,7 +274,7 @@ def _settings(scenario: Scenario, flags: RunFlags, chosen: SearchFlags) -> Searc
         trial=chosen.trial,
         width=chosen.width,
         max_rate=chosen.max_rate or math.inf,
-        budget=chosen.budget,
+        budget=seconds_of("--budget", chosen.budget),
         confirm=chosen.confirm,
     )
 

@@ -32,7 +32,7 @@ def search_(
     width: Annotated[
         float, typer.Option("--width", help="of the interval, as a share of its upper end")
     ] = 0.05,
-    budget: Annotated[float, typer.Option("--budget", help="seconds for the whole search")] = 900.0,
+    budget: Annotated[str, typer.Option("--budget", help="time for the whole search, such as 15m")] = "15m",
     confirm: Annotated[
         float, typer.Option("--confirm", help="seconds of the last trial, at the recommended load; 0 = none")
     ] = 30.0,

@@ -21,6 +21,7 @@ def run(*arguments: str, timeout: float = 30) -> subprocess.CompletedProcess[str
     [
         (["search"], "needs an objective"),
         (["search", "--objective", "p95(predict)<80ms", "--width", "2"], "--width 2"),
+        (["search", "--objective", "p95(predict)<80ms", "--budget", "soon"], "--budget soon"),
         (["search", "--objective", "rate>5/s"], "more load does not break it"),
         (["growth", "--sizes", "many"], "--sizes"),
         (["growth", "--scenario", "train"], "option patterns"),
