@@ -211,11 +211,18 @@ class GrowthRuns:
         first = self._outcome.sizes[0]
         self._outcome.sessions.append(first)
         for step in (1, 2):
-            run = self._measured(
-                first.patterns, self._sessions + step * SESSION_STEP, first.rate, first.seconds
-            )
+            self._one_session_size(first, self._sessions + step * SESSION_STEP)
+
+    def _one_session_size(self, first: SizeOutcome, sessions: int) -> None:
+        for _ in range(REPEATS + 1):
+            run = self._measured(first.patterns, sessions, first.rate, first.seconds)
             if run.level != "unsound":
                 self._outcome.sessions.append(run)
+                return
+        why = f" ({run.reasons[0]})" if run.reasons else ""
+        self._outcome.notes.append(
+            f"{sessions} sessions are left out of what a session costs: {REPEATS + 1} runs were unsound{why}."
+        )
 
     def _measured(self, size: int, sessions: int, rate: float, seconds: float) -> SizeOutcome:
         try:

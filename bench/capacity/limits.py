@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
@@ -99,7 +99,9 @@ def _redis(expected: Expected, growth: GrowthResult | None, today: date) -> Limi
 
     curve = used(per_pattern.bytes.value, each)
     needed = ROOM * used(per_pattern.bytes.high or per_pattern.bytes.value, most)(expected.horizon_days)
-    return _dated(
+    unknown_sessions = sessions > 0 and ends[0] is None
+    of_sessions = "" if ends[0] is None else f" and {_bytes(each)} per live session"
+    found = _dated(
         name,
         expected,
         today,
@@ -107,10 +109,22 @@ def _redis(expected: Expected, growth: GrowthResult | None, today: date) -> Limi
         curve,
         early=used(per_pattern.bytes.high or per_pattern.bytes.value, most),
         late=used(per_pattern.bytes.low or per_pattern.bytes.value, each),
-        reason=f"{_bytes(curve(0))} of {_bytes(limit)} in use today, "
-        f"{_bytes(per_pattern.bytes.value)} per pattern and {_bytes(each)} per live session",
+        reason=f"an estimated {_bytes(curve(0))} of {_bytes(limit)} in use today, "
+        f"{_bytes(per_pattern.bytes.value)} per pattern{of_sessions}",
         change=f"Raise redis.maxmemory to {_bytes(needed)} or more, with as much memory behind it, "
         "or delete patterns; do not let Redis evict them: a pattern's key is its only copy.",
+    )
+    return _without_sessions(found, growth) if unknown_sessions else found
+
+
+def _without_sessions(found: Limit, growth: GrowthResult) -> Limit:
+    """Patterns alone fill Redis no sooner than both do: they may date the limit, never excuse it."""
+    return replace(
+        found,
+        status="unknown" if found.status == "beyond" else found.status,
+        sentence=f"{found.sentence} Live sessions come on top: what one takes is not measured, the growth "
+        f"run {growth.id} does not tell it; run {GROWTH_COMMAND}.",
+        missing=GROWTH_COMMAND,
     )
 
 
@@ -142,7 +156,7 @@ def _disk(expected: Expected, growth: GrowthResult | None, today: date) -> Limit
         used(value),
         early=used(high or value),
         late=used(low or value),
-        reason=f"{_bytes(used(value)(0))} of {_bytes(expected.disk)} in use today, "
+        reason=f"an estimated {_bytes(used(value)(0))} of {_bytes(expected.disk)} in use today, "
         f"{_bytes(value)} per pattern",
         change=f"Grow ClickHouse's disk to {_bytes(needed)} or more; merges need room of their own on top.",
     )
@@ -231,8 +245,11 @@ def _rate(expected: Expected, search: SearchResult | None, growth: GrowthResult 
         )
     carried = search.recommended or UNCONFIRMED * search.low
     doubt = "recommended" if search.recommended else "as 0.8 of what held, not confirmed,"
+    gap = missing_cost(search, growth)
     slowing, error = _slowing(expected, search, growth)
-    known = _known_days(expected, growth)
+    known = _known_days(expected, None if gap else growth)
+    # The capacity lies between what held and what failed, so it may be as much more than `low`.
+    more = search.high / search.low if search.high else 1.0
 
     def used(factor: float) -> Callable[[float], float]:
         return lambda day: factor * needed / carried * slowing(min(day, known))
@@ -249,20 +266,20 @@ def _rate(expected: Expected, search: SearchResult | None, growth: GrowthResult 
         1.0,
         used(1),
         early=used(1 + error),
-        late=used(1 / (1 + error)),
+        late=used(1 / (1 + error) / more),
         reason=f"{needed:.3g}/s asked at the peak, {carried / slowing(0):.3g}/s {doubt} today",
         change=f"{change}, and search again: kato-bench capacity search.",
     )
     if limit.status != "beyond" or known >= expected.horizon_days:
         return limit
-    if growth is None:
+    if gap or growth is None:
+        why, command = gap or ("no growth run", GROWTH_COMMAND)
         return Limit(
             name,
             "unknown",
             f"{name}: {needed:.3g}/s asked at the peak, {carried:.3g}/s {doubt} today, which is enough; how "
-            f"much dearer requests get with more patterns is not measured, no growth run; run "
-            f"{GROWTH_COMMAND}.",
-            missing=GROWTH_COMMAND,
+            f"much dearer requests get with more patterns is not measured, {why}; run {command}.",
+            missing=command,
         )
     end = expected.patterns(expected.horizon_days) / expected.nodes
     return Limit(
@@ -283,11 +300,24 @@ def _known_days(expected: Expected, growth: GrowthResult | None) -> float:
     return max(0.0, (most - expected.patterns_now) / expected.patterns_per_day)
 
 
+def missing_cost(search: SearchResult, growth: GrowthResult | None) -> tuple[str, str] | None:
+    """What lacks to say how requests get dearer, and the command that measures it; None if nothing does."""
+    mean = growth.law("service mean") if growth else None
+    if growth is None:
+        return "no growth run", GROWTH_COMMAND
+    if mean is None or mean.law is None:
+        return f"the growth run {growth.id} has no law of the mean service time", GROWTH_COMMAND
+    searched = search.plan.data.get("patterns")
+    if not isinstance(searched, int) or searched < 1:
+        return f"the search {search.id} does not tell how many patterns it ran with", SEARCH_COMMAND
+    return None
+
+
 def _slowing(
     expected: Expected, search: SearchResult, growth: GrowthResult | None
 ) -> tuple[Callable[[float], float], float]:
     """How many times as long a request takes on a day than in the search, and the error of that as a share;
-    once as long where growth is not measured."""
+    once as long where `missing_cost` names a gap, which then ends what is known today."""
     mean = growth.law("service mean") if growth else None
     searched = search.plan.data.get("patterns")
     if mean is None or mean.law is None or not isinstance(searched, int) or searched < 1:

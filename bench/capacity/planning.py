@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from bench.capacity.laws import size_words
-from bench.capacity.limits import SEARCH_COMMAND, Expected, Limit, limits_ahead, session_ttl
+from bench.capacity.limits import (
+    SEARCH_COMMAND,
+    Expected,
+    Limit,
+    limits_ahead,
+    missing_cost,
+    session_ttl,
+)
 from bench.capacity.results import GrowthResult, SearchResult
 
 #: Bytes per pattern are called an extrapolation from so many times the patterns measured.
@@ -123,7 +130,8 @@ def _assumptions(
             + "."
         )
     if search is not None and growth is not None:
-        yield "A deployment answers as many times fewer requests as the mean service time of the mix grows."
+        if missing_cost(search, growth) is None:
+            yield "A deployment answers as many times fewer requests as the mean service time grows."
         yield from _differences(search, growth)
 
 

@@ -182,6 +182,22 @@ def test_a_size_that_is_never_sound_is_left_out_and_named() -> None:
     assert any("no option for sessions" in note for note in outcome.notes)
 
 
+@pytest.mark.parametrize(("unsound", "kept"), [(2, 3), (3, 2)])
+def test_a_session_run_that_is_unsound_is_repeated_and_then_named(unsound: int, kept: int) -> None:
+    paper, spoiled = Paper(), []
+
+    def measure(patterns: int, sessions: int, rate: float, seconds: float) -> SizeOutcome:
+        outcome = paper(patterns, sessions, rate, seconds)
+        if sessions == 120 and len(spoiled) < unsound:
+            spoiled.append(outcome)
+            return replace(outcome, level="unsound", reasons=("steal",))
+        return outcome
+
+    outcome = GrowthRuns(SIZES, BOUNDS, 10, 20, measure).run()
+    assert len(outcome.sessions) == kept
+    assert any("120 sessions" in note and "steal" in note for note in outcome.notes) == (kept < 3)
+
+
 @pytest.mark.parametrize(
     "text", ["", "abc", "100,200", "100,100,100", "0,10,20", "1.5,2,3", "1,2,99999999999"]
 )

@@ -91,6 +91,27 @@ def test_live_sessions_take_their_share() -> None:
     assert found.likely == date(2027, 4, 5)
 
 
+def without_sessions() -> GrowthResult:
+    measured = growth()
+    return measured.model_copy(update={"memory": [one for one in measured.memory if one.per == "pattern"]})
+
+
+@pytest.mark.parametrize(("a_day", "status"), [(1000, "dated"), (10, "unknown")])
+def test_sessions_that_were_not_measured_are_not_free(a_day: float, status: str) -> None:
+    wish = expected(patterns_per_day=a_day, sessions_per_day=24_000)
+    found = limit(planning.plan(wish, None, without_sessions(), TODAY), "Redis")
+    assert found.status == status
+    assert "per live session" not in found.sentence
+    assert "what one takes is not measured" in found.sentence
+    assert found.missing == "kato-bench capacity growth"
+
+
+def test_what_is_in_use_is_called_an_estimate() -> None:
+    made = planning.plan(expected(disk=70_000_000), None, growth(), TODAY)
+    for name in ("Redis", "disk"):
+        assert "an estimated" in limit(made, name).sentence
+
+
 def test_the_disk_needs_its_size() -> None:
     made = planning.plan(expected(), None, growth(), TODAY)
     assert limit(made, "disk").status == "unknown"
@@ -167,6 +188,16 @@ def test_without_growth_the_rate_is_judged_for_today_alone() -> None:
     assert found.status == "unknown"
     assert "enough" in found.sentence
     assert found.missing == "kato-bench capacity growth"
+
+
+def test_a_law_that_is_missing_is_named_and_not_assumed() -> None:
+    wish = expected(patterns_per_day=1, sessions_per_day=1000, requests_per_session=10)
+    without = growth().model_copy(update={"series": []})
+    made = planning.plan(wish, search(), without, TODAY)
+    found = limit(made, "request rate")
+    assert found.status == "unknown"
+    assert "no law of the mean service time" in found.sentence
+    assert not any("as many times fewer" in one for one in made.assumptions)
 
 
 def test_demand_above_capacity_is_there_already() -> None:
