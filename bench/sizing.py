@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from advisor.bottleneck import rank
+from advisor.from_record import evidence_of
 from bench import __version__
 from bench.capacity import goals as goals_of
 from bench.capacity import laws, results
@@ -90,7 +92,7 @@ def search(
             arrivals=plan.arrivals.model_copy(update={"rate": rate}),
             phases=plan.phases.model_copy(update={"measure": seconds}),
         )
-        return trial_outcome(record, goals)
+        return trial_outcome(record, goals, ceiling_of)
 
     with interruptible(measuring.stop.set):
         outcome = Search(goals, settings, trial, say=say).run()
@@ -103,6 +105,13 @@ def search(
     if outcome.error is not None:
         raise outcome.error
     return search_exit(outcome)
+
+
+def ceiling_of(record: RunRecord) -> float | None:
+    """Requests per second at which the resource that would bind first is full; None if that is not known."""
+    evidence = evidence_of(record)
+    first = next(iter(rank(evidence)), None) if evidence is not None else None
+    return first.ceiling if first is not None else None
 
 
 def search_result(

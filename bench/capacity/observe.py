@@ -1,15 +1,16 @@
-"""What a run record says for a capacity search: counts by goal, the gate's judgement, and what binds."""
+"""What a run record says for a capacity search: counts by goal, the gate's judgement, and what binds.
+
+What only the advisor can work out is handed in as a function: capacity reads advice, and knows no rules."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 
-from advisor.bottleneck import rank
-from advisor.from_record import evidence_of
 from bench.capacity.goals import Goal
 from bench.capacity.trials import Binding, Tally, TrialOutcome
 from bench.record import advice
@@ -18,17 +19,23 @@ from bench.record.finalise import iterate_requests
 from bench.record.reader import RunRecord
 
 BINDING = "bottleneck.binding-resource"
+#: Requests per second at which the busiest resource would be full, by the utilisation law; None = unknown.
+CeilingOf = Callable[[RunRecord], float | None]
 _COLUMNS = ("due", "done", "operation", "phase", "error")
 
 
-def trial_outcome(record: RunRecord, goals: Sequence[Goal]) -> TrialOutcome:
-    """The outcome of a finished run; one that was stopped is marked and holds nothing else."""
+def trial_outcome(record: RunRecord, goals: Sequence[Goal], ceiling_of: CeilingOf) -> TrialOutcome:
+    """The outcome of a finished run; one that was stopped is marked and holds nothing else.
+
+    The ceiling counts also where other work on the machine keeps the advisor from naming what binds: as a
+    load to begin a search at, it only has to be near."""
     manifest = record.manifest
     plan, soundness = manifest.plan, manifest.soundness
     rate, seconds = plan.arrivals.rate or 0.0, plan.phases.measure
     if manifest.status != "finished" or soundness is None:
         return TrialOutcome(rate, seconds, (), 0.0, run=manifest.run, interrupted=True)
     estimates = Estimates(record)
+    first = binding(record)
     return TrialOutcome(
         rate,
         seconds,
@@ -38,7 +45,7 @@ def trial_outcome(record: RunRecord, goals: Sequence[Goal]) -> TrialOutcome:
         conditions=tuple(reason.code for reason in soundness.reasons),
         reasons=tuple(reason.sentence for reason in soundness.reasons),
         times=tuple(_time(estimates, goal) for goal in goals),
-        binding=binding(record),
+        binding=replace(first, ceiling=ceiling_of(record)) if first else None,
         run=manifest.run,
     )
 
@@ -67,24 +74,18 @@ def tallies(record: RunRecord, goals: Sequence[Goal]) -> tuple[Tally, ...]:
 
 
 def binding(record: RunRecord) -> Binding | None:
-    """The advisor's finding on the bottleneck; None where it was not written.
-
-    The ceiling is the utilisation law's, also where other work on the machine keeps the advisor from naming
-    what binds: as a load to begin a search at, it only has to be near."""
+    """The advisor's finding on the bottleneck, without a ceiling; None where it was not written."""
     advised = advice.read(record.folder)
     finding = next((one for one in advised.findings if one.id == BINDING), None) if advised else None
     if finding is None:
         return None
     numbers = finding.evidence
-    evidence = evidence_of(record)
-    first = next(iter(rank(evidence)), None) if evidence is not None else None
     used, usable = _number(numbers.get("cores_used")), _number(numbers.get("cores_usable"))
     return Binding(
         finding.message,
         resource=_text(numbers.get("resource")),
         verdict=_text(numbers.get("verdict")),
         utilisation=used / usable if used is not None and usable else None,
-        ceiling=first.ceiling if first is not None else None,
         machine_busy=_number(numbers.get("machine_busy")),
     )
 
