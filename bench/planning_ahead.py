@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from bench.capacity import planning, results
-from bench.capacity.limits import Expected
+from bench.capacity.limits import Commands, Expected
 from bench.capacity.planning import CapacityPlan
 from bench.capacity.results import GrowthResult, SearchResult
 from bench.errors import ExitCode, UsageError
@@ -19,6 +19,7 @@ from bench.knobs.catalogue import find
 from bench.knobs.knob import KnobError
 from bench.report import capacity_plan as report
 from bench.report.capacity import capacity_line, recommended_line
+from bench.report.command import follow_up
 
 _DAYS = {"d": 1.0, "w": 7.0, "mo": 365.25 / 12, "y": 365.25}
 _HORIZON = re.compile(r"(\d+(?:\.\d+)?)\s*(d|w|mo|y)")
@@ -46,14 +47,17 @@ def plan(flags: PlanFlags, out: Path | None, *, as_json: bool, today: date | Non
     """Write the plan in both forms, print it and where it is. Raises BenchError."""
     expected = expectation(flags)
     folder = results.folder_of(out)
-    search = (
-        results.read(flags.search, SearchResult) if flags.search else results.latest(folder, SearchResult)
-    )
-    growth = (
-        results.read(flags.growth, GrowthResult) if flags.growth else results.latest(folder, GrowthResult)
-    )
+    search, growth, notes = _results(flags, folder)
     now = datetime.now(UTC)
-    made = planning.plan(expected, search, growth, today or now.date(), ceiling=_ceiling(search))
+    made = planning.plan(
+        expected,
+        search,
+        growth,
+        today or now.date(),
+        ceiling=_ceiling(search),
+        commands=_commands(search, growth),
+        notes=notes,
+    )
     name = results.new_id("plan", now)
     text = report.markdown(made)
     paths = [
@@ -67,6 +71,32 @@ def plan(flags: PlanFlags, out: Path | None, *, as_json: bool, today: date | Non
         for path in paths:
             print(path)
     return ExitCode.OK
+
+
+def _results(
+    flags: PlanFlags, folder: Path
+) -> tuple[SearchResult | None, GrowthResult | None, tuple[str, ...]]:
+    """The results named, else the latest: those of one deployment and load, where there are such."""
+    growth = results.read(flags.growth, GrowthResult) if flags.growth else None
+    search = results.read(flags.search, SearchResult) if flags.search else None
+    notes: tuple[str, ...] = ()
+    if search is None:
+        search, notes = results.latest(folder, SearchResult, growth.plan if growth else None)
+    if growth is None:
+        growth, more = results.latest(folder, GrowthResult, search.plan if search else None)
+        notes += more
+    return search, growth, notes
+
+
+def _commands(search: SearchResult | None, growth: GrowthResult | None) -> Commands:
+    """For the deployment that the results are of; on defaults without any."""
+    default = Commands()
+    searched, grown = search or growth, growth or search
+    if searched is None or grown is None:
+        return default
+    again = follow_up(searched.plan, "search")
+    objective = "" if searched.plan.objectives else " --objective 'p95(predict)<80ms'"
+    return Commands(again + objective, follow_up(grown.plan, "growth"))
 
 
 def machine_readable(made: CapacityPlan, paths: Sequence[Path]) -> dict[str, object]:

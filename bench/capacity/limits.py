@@ -29,8 +29,13 @@ UNCONFIRMED = 0.8
 #: Points of a curve in the chart.
 POINTS = 60
 
-SEARCH_COMMAND = "kato-bench capacity search --objective 'p95(predict)<80ms'"
-GROWTH_COMMAND = "kato-bench capacity growth"
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What measures the missing, as typed at a shell: for the deployment and load that the results are of."""
+
+    search: str = "kato-bench capacity search --objective 'p95(predict)<80ms'"
+    growth: str = "kato-bench capacity growth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +75,25 @@ class Limit:
 
 
 def limits_ahead(
-    expected: Expected, search: SearchResult | None, growth: GrowthResult | None, today: date
+    expected: Expected,
+    search: SearchResult | None,
+    growth: GrowthResult | None,
+    today: date,
+    commands: Commands,
 ) -> Iterator[Limit]:
-    yield _redis(expected, growth, today)
-    yield _disk(expected, growth, today)
-    yield from _latency(expected, growth, today)
-    yield _rate(expected, search, growth, today)
+    yield _redis(expected, growth, today, commands)
+    yield _disk(expected, growth, today, commands)
+    yield from _latency(expected, growth, today, commands)
+    yield _rate(expected, search, growth, today, commands)
 
 
-def _redis(expected: Expected, growth: GrowthResult | None, today: date) -> Limit:
+def _redis(expected: Expected, growth: GrowthResult | None, today: date, commands: Commands) -> Limit:
     name = "Redis memory"
     per_pattern, per_session = (
         (growth.slope(metric) if growth else None) for metric in ("Redis memory", SESSION_METRIC)
     )
     if growth is None or per_pattern is None or per_pattern.bytes.value is None:
-        return _unmeasured(name, "bytes per pattern", growth)
+        return _unmeasured(name, "bytes per pattern", growth, commands)
     limit = expected.redis_memory or _live_memory(growth)
     if limit is None:
         return Limit(name, "unknown", f"{name}: Redis has no maxmemory; give --redis-memory.")
@@ -114,25 +123,25 @@ def _redis(expected: Expected, growth: GrowthResult | None, today: date) -> Limi
         change=f"Raise redis.maxmemory to {_bytes(needed)} or more, with as much memory behind it, "
         "or delete patterns; do not let Redis evict them: a pattern's key is its only copy.",
     )
-    return _without_sessions(found, growth) if unknown_sessions else found
+    return _without_sessions(found, growth, commands) if unknown_sessions else found
 
 
-def _without_sessions(found: Limit, growth: GrowthResult) -> Limit:
+def _without_sessions(found: Limit, growth: GrowthResult, commands: Commands) -> Limit:
     """Patterns alone fill Redis no sooner than both do: they may date the limit, never excuse it."""
     return replace(
         found,
         status="unknown" if found.status == "beyond" else found.status,
         sentence=f"{found.sentence} Live sessions come on top: what one takes is not measured, the growth "
-        f"run {growth.id} does not tell it; run {GROWTH_COMMAND}.",
-        missing=GROWTH_COMMAND,
+        f"run {growth.id} does not tell it; run {commands.growth}.",
+        missing=commands.growth,
     )
 
 
-def _disk(expected: Expected, growth: GrowthResult | None, today: date) -> Limit:
+def _disk(expected: Expected, growth: GrowthResult | None, today: date, commands: Commands) -> Limit:
     name = "disk of ClickHouse"
     slope = growth.slope("ClickHouse disk") if growth else None
     if growth is None or slope is None or slope.bytes.value is None:
-        return _unmeasured(name, "bytes on disk per pattern", growth)
+        return _unmeasured(name, "bytes on disk per pattern", growth, commands)
     if expected.disk is None:
         return Limit(
             name,
@@ -162,23 +171,25 @@ def _disk(expected: Expected, growth: GrowthResult | None, today: date) -> Limit
     )
 
 
-def _latency(expected: Expected, growth: GrowthResult | None, today: date) -> Iterator[Limit]:
+def _latency(
+    expected: Expected, growth: GrowthResult | None, today: date, commands: Commands
+) -> Iterator[Limit]:
     name = "latency by pattern growth"
     if growth is None:
-        yield _unmeasured(name, "operation cost over patterns", growth)
+        yield _unmeasured(name, "operation cost over patterns", growth, commands)
     elif not growth.breaks:
         yield Limit(
             name,
             "unknown",
             f"{name}: the growth run had no objective.",
-            missing=f"{GROWTH_COMMAND} --objective 'p95(predict)<80ms'",
+            missing=f"{commands.growth} --objective 'p95(predict)<80ms'",
         )
     else:
         for one in growth.breaks:
-            yield _break(one, expected, growth, today)
+            yield _break(one, expected, growth, today, commands)
 
 
-def _break(one: Break, expected: Expected, growth: GrowthResult, today: date) -> Limit:
+def _break(one: Break, expected: Expected, growth: GrowthResult, today: date, commands: Commands) -> Limit:
     name = f"{one.objective} by pattern growth"
     sizes, largest = one.sizes, max(growth.sizes, default=0)
     if sizes.value is None and sizes.high is None:
@@ -190,7 +201,7 @@ def _break(one: Break, expected: Expected, growth: GrowthResult, today: date) ->
                 f"{one.objective} holds up to {size_words(one.at_least)} patterns per node, and the horizon "
                 f"ends with {size_words(end)}.",
             )
-        larger = f"{GROWTH_COMMAND} --objective '{one.objective}' --sizes {_larger(growth, end)}"
+        larger = f"{commands.growth} --objective '{one.objective}' --sizes {_larger(growth, end)}"
         return Limit(
             name,
             "unknown",
@@ -217,11 +228,17 @@ def _break(one: Break, expected: Expected, growth: GrowthResult, today: date) ->
         change=f"Spread the patterns over {_nodes_needed(expected, sizes.low or likely)} nodes or more, or "
         "shorten what a prediction reads: session.recall_threshold, session.max_predictions or "
         "session.filter_pipeline, checked for equal answers and measured with "
-        f"{GROWTH_COMMAND} --session KEY=VALUE.",
+        f"{commands.growth} --session KEY=VALUE.",
     )
 
 
-def _rate(expected: Expected, search: SearchResult | None, growth: GrowthResult | None, today: date) -> Limit:
+def _rate(
+    expected: Expected,
+    search: SearchResult | None,
+    growth: GrowthResult | None,
+    today: date,
+    commands: Commands,
+) -> Limit:
     name = "request rate"
     if expected.requests_per_session is None:
         return Limit(name, "unknown", f"{name}: give --requests-per-session to compare demand with capacity.")
@@ -231,8 +248,8 @@ def _rate(expected: Expected, search: SearchResult | None, growth: GrowthResult 
             name,
             "unknown",
             f"{name}: {needed:.3g}/s will be asked at the peak, and what is carried is not measured: no "
-            f"search run; run {SEARCH_COMMAND}.",
-            missing=SEARCH_COMMAND,
+            f"search run; run {commands.search}.",
+            missing=commands.search,
         )
     refuted = any(trial.purpose == "confirm" and trial.held is False for trial in search.trials)
     if search.recommended is None and refuted:
@@ -241,11 +258,11 @@ def _rate(expected: Expected, search: SearchResult | None, growth: GrowthResult 
             "unknown",
             f"{name}: {needed:.3g}/s will be asked at the peak, and the search {search.id} recommends no "
             "load: what held in its short trials failed in a longer one.",
-            missing=SEARCH_COMMAND,
+            missing=commands.search,
         )
     carried = search.recommended or UNCONFIRMED * search.low
     doubt = "recommended" if search.recommended else "as 0.8 of what held, not confirmed,"
-    gap = missing_cost(search, growth)
+    gap = missing_cost(search, growth, commands)
     slowing, error = _slowing(expected, search, growth)
     known = _known_days(expected, None if gap else growth)
     # The capacity lies between what held and what failed, so it may be as much more than `low`.
@@ -268,12 +285,12 @@ def _rate(expected: Expected, search: SearchResult | None, growth: GrowthResult 
         early=used(1 + error),
         late=used(1 / (1 + error) / more),
         reason=f"{needed:.3g}/s asked at the peak, {carried / slowing(0):.3g}/s {doubt} today",
-        change=f"{change}, and search again: kato-bench capacity search.",
+        change=f"{change}, and search again: {commands.search}.",
     )
     if limit.status != "beyond" or known >= expected.horizon_days:
         return limit
     if gap or growth is None:
-        why, command = gap or ("no growth run", GROWTH_COMMAND)
+        why, command = gap or ("no growth run", commands.growth)
         return Limit(
             name,
             "unknown",
@@ -287,7 +304,7 @@ def _rate(expected: Expected, search: SearchResult | None, growth: GrowthResult 
         "unknown",
         f"{name}: enough until {_day(today, known)}; the nodes then hold more than {REACH:g} times the "
         "patterns measured, and what requests cost there is unknown.",
-        missing=f"{GROWTH_COMMAND} --sizes {_larger(growth, end)}",
+        missing=f"{commands.growth} --sizes {_larger(growth, end)}",
     )
 
 
@@ -300,16 +317,18 @@ def _known_days(expected: Expected, growth: GrowthResult | None) -> float:
     return max(0.0, (most - expected.patterns_now) / expected.patterns_per_day)
 
 
-def missing_cost(search: SearchResult, growth: GrowthResult | None) -> tuple[str, str] | None:
+def missing_cost(
+    search: SearchResult, growth: GrowthResult | None, commands: Commands
+) -> tuple[str, str] | None:
     """What lacks to say how requests get dearer, and the command that measures it; None if nothing does."""
     mean = growth.law("service mean") if growth else None
     if growth is None:
-        return "no growth run", GROWTH_COMMAND
+        return "no growth run", commands.growth
     if mean is None or mean.law is None:
-        return f"the growth run {growth.id} has no law of the mean service time", GROWTH_COMMAND
+        return f"the growth run {growth.id} has no law of the mean service time", commands.growth
     searched = search.plan.data.get("patterns")
     if not isinstance(searched, int) or searched < 1:
-        return f"the search {search.id} does not tell how many patterns it ran with", SEARCH_COMMAND
+        return f"the search {search.id} does not tell how many patterns it ran with", commands.search
     return None
 
 
@@ -380,10 +399,13 @@ def _day(today: date, days: float) -> date:
     return today + timedelta(days=int(days))
 
 
-def _unmeasured(name: str, what: str, growth: GrowthResult | None) -> Limit:
+def _unmeasured(name: str, what: str, growth: GrowthResult | None, commands: Commands) -> Limit:
     why = "no growth run" if growth is None else f"the growth run {growth.id} does not tell it"
     return Limit(
-        name, "unknown", f"{name}: {what} not measured, {why}; run {GROWTH_COMMAND}.", missing=GROWTH_COMMAND
+        name,
+        "unknown",
+        f"{name}: {what} not measured, {why}; run {commands.growth}.",
+        missing=commands.growth,
     )
 
 

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 from bench.capacity.laws import size_words
 from bench.capacity.limits import (
-    SEARCH_COMMAND,
+    Commands,
     Expected,
     Limit,
     limits_ahead,
@@ -50,20 +50,24 @@ def plan(
     growth: GrowthResult | None,
     today: date,
     ceiling: str | None = None,
+    commands: Commands | None = None,
+    notes: Sequence[str] = (),
 ) -> CapacityPlan:
-    """`ceiling`: the search's result in words."""
-    limits = sorted(limits_ahead(expected, search, growth, today), key=_order)
-    asked = [limit.missing for limit in limits] + ([SEARCH_COMMAND] if search is None else [])
+    """`ceiling`: the search's result in words. `commands`: None = on defaults. `notes`: on how the results
+    were chosen; they stand with the assumptions."""
+    commands = commands or Commands()
+    limits = sorted(limits_ahead(expected, search, growth, today, commands), key=_order)
+    asked = [limit.missing for limit in limits] + ([commands.search] if search is None else [])
     missing = tuple(dict.fromkeys(command for command in asked if command))
     end = today + timedelta(days=expected.horizon_days)
     return CapacityPlan(
         today=today,
         end=end,
         expected=expected,
-        ceiling=ceiling or f"Today's ceiling is not measured: no search run; run {SEARCH_COMMAND}.",
+        ceiling=ceiling or f"Today's ceiling is not measured: no search run; run {commands.search}.",
         headline=_headline(limits, end),
         limits=tuple(limits),
-        assumptions=tuple(_assumptions(expected, search, growth)),
+        assumptions=(*_assumptions(expected, search, growth, commands), *notes),
         missing=missing,
         sources=tuple(
             f"capacity {result.kind} {result.id}" for result in (search, growth) if result is not None
@@ -97,7 +101,7 @@ def _headline(limits: Sequence[Limit], end: date) -> str:
 
 
 def _assumptions(
-    expected: Expected, search: SearchResult | None, growth: GrowthResult | None
+    expected: Expected, search: SearchResult | None, growth: GrowthResult | None, commands: Commands
 ) -> Iterator[str]:
     nodes = "1 node" if expected.nodes == 1 else f"{expected.nodes} nodes"
     yield (
@@ -130,7 +134,7 @@ def _assumptions(
             + "."
         )
     if search is not None and growth is not None:
-        if missing_cost(search, growth) is None:
+        if missing_cost(search, growth, commands) is None:
             yield "A deployment answers as many times fewer requests as the mean service time grows."
         yield from _differences(search, growth)
 
@@ -139,5 +143,10 @@ def _differences(search: SearchResult, growth: GrowthResult) -> Iterator[str]:
     ours, theirs = search.machine, growth.machine
     if ours and theirs and (ours.cpu_model, ours.cores) != (theirs.cpu_model, theirs.cores):
         yield "Search and growth ran on different machines; their numbers are used together anyway."
-    if search.plan.target != growth.plan.target:
-        yield "Search and growth ran on targets set differently; their numbers are used together anyway."
+    for what, one, other in (
+        ("targets set differently", search.plan.target, growth.plan.target),
+        ("different scenarios", search.plan.scenario, growth.plan.scenario),
+        ("different session settings", search.plan.session, growth.plan.session),
+    ):
+        if one != other:
+            yield f"Search and growth ran on {what}; their numbers are used together anyway."

@@ -209,11 +209,31 @@ def read(path: Path, model: type[Result]) -> Result:
         raise UsageError(f"{path} is no result of `kato-bench capacity {kind}`: {error}.") from error
 
 
-def latest(folder: Path, model: type[Result]) -> Result | None:
-    """The newest result of its kind that carries something; None if there is none."""
+def latest(
+    folder: Path, model: type[Result], like: Plan | None = None
+) -> tuple[Result | None, tuple[str, ...]]:
+    """The newest result of its kind that carries something, and what was passed over because it cannot be
+    read. `like`: a newest one of the same deployment and load is preferred; without any, the newest is."""
     kind = model.model_fields["kind"].default
-    paths = sorted(folder.glob(f"*-{kind}-[a-z][a-z][a-z][a-z].json"), reverse=True)
-    return next((result for result in (read(path, model) for path in paths) if usable(result)), None)
+    unreadable: list[str] = []
+    newest: Result | None = None
+    for path in sorted(folder.glob(f"*-{kind}-[a-z][a-z][a-z][a-z].json"), reverse=True):
+        try:
+            result = read(path, model)
+        except UsageError as error:
+            unreadable.append(f"Passed over: {error}")
+            continue
+        if not usable(result):
+            continue
+        if like is None or alike(result.plan, like):
+            return result, tuple(unreadable)
+        newest = newest or result
+    return newest, tuple(unreadable)
+
+
+def alike(one: Plan, other: Plan) -> bool:
+    """Do they ask the same of the same deployment, in whatever amount?"""
+    return (one.scenario, one.session, one.target) == (other.scenario, other.session, other.target)
 
 
 def usable(result: SearchResult | GrowthResult) -> bool:

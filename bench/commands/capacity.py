@@ -19,6 +19,9 @@ def search_(
     objective: options.Objective = [],  # noqa: B006
     scenario: options.Scenario = "chat",
     target: options.Target = "embedded",
+    redis_url: options.RedisUrl = None,
+    qdrant_url: options.QdrantUrl = None,
+    clickhouse_url: options.ClickHouseUrl = None,
     rate: Annotated[
         float | None, typer.Option("--rate", help="of the first trial [default: the scenario's]")
     ] = None,
@@ -56,6 +59,7 @@ def search_(
 
     flags = RunFlags(
         target=target,
+        stores={"redis": redis_url, "qdrant": qdrant_url, "clickhouse": clickhouse_url},
         rate=rate,
         warmup=warmup,
         seed=seed,
@@ -82,6 +86,9 @@ def growth_(
     objective: options.Objective = [],  # noqa: B006
     scenario: options.Scenario = "chat",
     target: options.Target = "embedded",
+    redis_url: options.RedisUrl = None,
+    qdrant_url: options.QdrantUrl = None,
+    clickhouse_url: options.ClickHouseUrl = None,
     rate: Annotated[
         float | None,
         typer.Option("--rate", help="at the smallest size; larger ones get less [default: at most 10]"),
@@ -106,6 +113,7 @@ def growth_(
 
     flags = RunFlags(
         target=target,
+        stores={"redis": redis_url, "qdrant": qdrant_url, "clickhouse": clickhouse_url},
         rate=rate,
         warmup=warmup,
         seed=seed,

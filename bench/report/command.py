@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from bench.plan import Plan
@@ -31,6 +31,23 @@ def arguments(plan: Plan) -> list[str]:
     """`kato-bench run` with the flags that make this plan again: all that shape the load are spelled out, so
     that other defaults of a later version change nothing. Those that are off by default are left out."""
     return ["kato-bench", "run", *_load(plan), *_target(plan), *_rest(plan)]
+
+
+def follow_up(plan: Plan, command: Literal["search", "growth"]) -> str:
+    """`kato-bench capacity search` or `growth` on one line, for this plan's scenario, data and target."""
+    flags = ["--scenario", plan.scenario]
+    if command == "search":
+        for objective in plan.objectives:
+            flags += ["--objective", objective]
+    for name, value in plan.data.items():
+        # Growth has sizes of its own.
+        if command == "search" or name != "patterns":
+            flags += ["--data", f"{name}={_option(value)}"]
+    for name, config in plan.session.items():
+        flags += ["--session", f"{name}={_config(config)}"]
+    if plan.corpus is not None:
+        flags += ["--corpus", plan.corpus]
+    return shlex.join(["kato-bench", "capacity", command, *flags, *_target(plan)])
 
 
 def _with_values(flags: list[str]) -> Iterator[str]:

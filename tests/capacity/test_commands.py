@@ -23,6 +23,8 @@ def run(*arguments: str, timeout: float = 30) -> subprocess.CompletedProcess[str
         (["search", "--objective", "p95(predict)<80ms", "--width", "2"], "--width 2"),
         (["search", "--objective", "p95(predict)<80ms", "--budget", "soon"], "--budget soon"),
         (["search", "--objective", "rate>5/s"], "more load does not break it"),
+        (["search", "--objective", "p95(predict)<80ms", "--redis-url", "redis://h"], "--redis-url tells"),
+        (["growth", "--qdrant-url", "http://h"], "--qdrant-url tells"),
         (["growth", "--sizes", "many"], "--sizes"),
         (["growth", "--scenario", "train"], "option patterns"),
         (["plan", "--patterns-per-day", "5", "--sessions-per-day", "5", "--horizon", "-1mo"], "--horizon"),

@@ -13,7 +13,7 @@ from bench.capacity.limits import Expected
 from bench.capacity.planning import CapacityPlan
 from bench.capacity.results import Break, GrowthResult, Interval, LawFit, SearchResult, Series, Slope
 from bench.errors import UsageError
-from bench.plan import Arrivals, Plan
+from bench.plan import Arrivals, Plan, TargetPlan
 from bench.planning_ahead import PlanFlags, expectation, horizon_days, plan
 from bench.report import capacity_plan as report
 
@@ -256,6 +256,40 @@ def test_the_command_takes_the_latest_results(tmp_path: Path, capsys: pytest.Cap
     assert said["first"] == "Redis memory"
     assert all(Path(name).read_text() for name in said["files"])
     assert len(said["files"]) == 2
+
+
+def test_the_latest_of_one_deployment_and_load_are_taken_together(tmp_path: Path) -> None:
+    plain, other = COMMON["plan"], Plan(arrivals=Arrivals(rate=10), session={"recall_threshold": 0.5})
+    results.write_result(tmp_path, growth())
+    later = growth().model_copy(update={"id": "2026-12-31T01-00-00Z-growth-bbbb", "plan": other})
+    results.write_result(tmp_path, later)
+    (tmp_path / "2026-12-31T02-00-00Z-growth-cccc.json").write_text("{")
+    found, notes = results.latest(tmp_path, GrowthResult, plain)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.id == growth().id
+    assert len(notes) == 1
+    assert "cccc" in notes[0]
+    newest, _ = results.latest(tmp_path, GrowthResult, Plan(arrivals=Arrivals(rate=1), scenario="train"))
+    assert newest is not None
+    assert newest.id == later.id
+    made = planning.plan(expected(), search(), newest, TODAY)
+    assert any("different session settings" in one for one in made.assumptions)
+
+
+def test_what_to_run_next_names_the_same_deployment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = TargetPlan(kind="url", url="http://127.0.0.1:9000", stores={"redis": "redis://127.0.0.1:6379"})
+    measured = search().model_copy(
+        update={"plan": Plan(arrivals=Arrivals(rate=10), target=target, data={"patterns": 100, "nodes": 2})}
+    )
+    results.write_result(results.folder_of(tmp_path), measured)
+    flags = PlanFlags(patterns_per_day=1000, sessions_per_day=10, horizon="12mo")
+    plan(flags, tmp_path, as_json=True, today=TODAY)
+    (command,) = json.loads(capsys.readouterr().out)["missing"]
+    assert command.startswith("kato-bench capacity growth --scenario chat --data nodes=2 --target http")
+    assert command.endswith("--redis-url redis://127.0.0.1:6379")
+    assert "patterns=" not in command
 
 
 @pytest.mark.parametrize(
