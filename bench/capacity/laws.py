@@ -11,13 +11,12 @@ from bench.gate.objectives import Objective
 from bench.stats import growth
 from bench.stats.growth import FEWEST_SIZES, Growth, Law
 from bench.stats.quantiles import Estimate
+from bench.stats.ratios import Z
 
 #: Beyond this many times the largest size no number is given.
 REACH = 2.0
 #: Points that miss their line by more than this share of their span do not lie on one.
 BENT = 0.05
-#: Half-width of a 95 % interval, in standard errors.
-_HALF = 1.96
 
 #: Gauge -> (metric of its slope, per pattern; where it is read).
 PATTERN_GAUGES = {
@@ -205,4 +204,4 @@ def _error(estimate: Estimate) -> float:
     """Standard error as a share of the value; 0 where no interval says it."""
     if not estimate.value or estimate.low is None or estimate.high is None or math.isinf(estimate.high):
         return 0.0
-    return (estimate.high - estimate.low) / (2 * _HALF * estimate.value)
+    return (estimate.high - estimate.low) / (2 * Z * estimate.value)

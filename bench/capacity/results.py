@@ -96,7 +96,7 @@ class LawFit(_Part):
     """`value = a + b · size ** c`, by `name`: constant (b 0), linear (a 0 or more, c 1), power (a 0), or
     affine power."""
 
-    name: Literal["constant", "proportional", "linear", "power", "affine power"]
+    name: Literal["constant", "linear", "power", "affine power"]
     a: float
     b: float
     c: float

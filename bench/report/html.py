@@ -1,4 +1,5 @@
-"""The report of a run as one HTML file that needs nothing else: no network, no server, no script."""
+"""The report of a run as one HTML file that needs nothing else: no network, no server. It reads without
+its script, which only answers the pointer."""
 
 from __future__ import annotations
 
