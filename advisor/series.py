@@ -5,24 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.stats import counters
+from bench.stats.counters import per_second
 
 Series = tuple[NDArray[np.float64], NDArray[np.float64]]
 
-#: A window that samples cover by less than this share says nothing about the window.
-LEAST_COVERAGE = 0.8
-
 
 def increase(series: Series | None, start: float, end: float) -> float | None:
-    """How much a counter grew in the window (`bench.stats.counters`); None where too few samples tell.
-
-    Where they cover only most of the window, the rest is taken to be like the part that they cover."""
+    """How much a counter grew in the window (`bench.stats.counters`); None where too few samples tell."""
     if series is None or end <= start:
         return None
-    grown, covered = counters.increase(*series, start, end, least=0.0)
-    if grown is None or covered < LEAST_COVERAGE * (end - start):
-        return None
-    return grown * (end - start) / covered
+    rate = per_second(*series, start, end)
+    return None if rate is None else rate * (end - start)
 
 
 def total_increase(series: Series | None) -> float | None:

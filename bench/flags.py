@@ -70,8 +70,7 @@ def make_plan(scenario: Scenario, flags: RunFlags) -> Plan:
     for text in flags.objective:
         objectives.parse(text)
     target = target_plan(flags)
-    if target.kind == "url":
-        _require_stores(scenario, target)
+    require_stores(scenario, target)
     data = option_values(scenario.about, pairs("--data", flags.data))
     session = {key: _session_value(value) for key, value in pairs("--session", flags.session).items()}
     predicts = session.get("process_predictions", False)
@@ -100,7 +99,10 @@ def make_plan(scenario: Scenario, flags: RunFlags) -> Plan:
     )
 
 
-def _require_stores(scenario: Scenario, target: TargetPlan) -> None:
+def require_stores(scenario: Scenario, target: TargetPlan) -> None:
+    """Raises UsageError where a running KATO's store that the scenario reaches for has no address."""
+    if target.kind != "url":
+        return
     for store in scenario.about.get("stores", ()):
         if store not in target.stores:
             raise UsageError(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench import sides
 from bench.errors import BenchError, ExitCode, UsageError, decisive
-from bench.flags import RunFlags, make_plan, seconds_of
+from bench.flags import RunFlags, make_plan, require_stores, seconds_of
 from bench.gate import baseline, comparable
 from bench.gate.effects import every_effect
 from bench.gate.noninferiority import Tolerance
@@ -98,9 +98,12 @@ def gate(scenario: str, load: RunFlags, flags: GateFlags, base: Path | None, *, 
     rules = _rules(flags)
     if flags.on_inconclusive not in (None, "pass", "fail"):
         raise UsageError(f"--on-inconclusive {flags.on_inconclusive}: there are pass and fail.")
-    plan = make_plan(find(scenario), load)
+    found = find(scenario)
+    plan = make_plan(found, load)
     texts: dict[Side, str] = {"baseline": flags.baseline, "candidate": flags.candidate}
     plans = {side: plan.model_copy(update={"target": sides.parse(side, texts[side])}) for side in SIDES}
+    for one in plans.values():
+        require_stores(found, one.target)
     files = [path for path in (flags.junit, flags.markdown, flags.save_baseline) if path is not None]
     _require_writable(files)
     began = time.monotonic()

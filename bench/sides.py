@@ -1,4 +1,5 @@
-"""The two sides of a gate as its user writes them: flags of the embedded target, or a URL."""
+"""The two sides of a gate as its user writes them: flags of the embedded target, or the URL of a KATO that
+runs and those of its stores."""
 
 from __future__ import annotations
 
@@ -7,9 +8,11 @@ import shlex
 from bench.errors import UsageError
 from bench.flags import RunFlags, target_plan
 from bench.plan import TargetPlan
+from bench.targets.stores import STORES
 
 _MANY = ("--set", "--fault")
-_ONCE = ("--workers", "--profile")
+_STORES = {f"--{store}-url": store for store in STORES}
+_ONCE = ("--workers", "--profile", *_STORES)
 
 
 def parse(side: str, text: str) -> TargetPlan:
@@ -20,8 +23,7 @@ def parse(side: str, text: str) -> TargetPlan:
         words = shlex.split(text)
     except ValueError as error:
         raise UsageError(f"--{side} {text!r}: {str(error).lower()}.") from error
-    if len(words) == 1 and "://" in words[0]:
-        return target_plan(RunFlags(target=words[0]))
+    target = words.pop(0) if words and "://" in words[0] else "embedded"
     many: dict[str, list[str]] = {flag: [] for flag in _MANY}
     once: dict[str, str] = {}
     while words:
@@ -29,7 +31,7 @@ def parse(side: str, text: str) -> TargetPlan:
         if flag not in _MANY and flag not in _ONCE:
             raise UsageError(
                 f"--{side} {text!r}: {flag!r} does not belong there; write --set, --workers, --profile and "
-                "--fault in quotes, or the URL of a running KATO."
+                "--fault in quotes, or a running KATO's URL and --redis-url, --qdrant-url, --clickhouse-url."
             )
         if not equals:
             if not words:
@@ -41,6 +43,8 @@ def parse(side: str, text: str) -> TargetPlan:
             raise UsageError(f"--{side} {text!r}: {flag} has two values.")
     try:
         flags = RunFlags(
+            target=target,
+            stores={store: once.get(flag) for flag, store in _STORES.items()},
             set=many["--set"],
             fault=many["--fault"],
             profile=once.get("--profile"),

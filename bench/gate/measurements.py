@@ -13,7 +13,7 @@ from bench.gate.soundness import THROTTLED, Measurements
 from bench.record.estimates import Estimates
 from bench.record.finalise import iterate_requests
 from bench.stats import steady
-from bench.stats.counters import increase
+from bench.stats.counters import per_second
 
 if TYPE_CHECKING:
     from bench.record.manifest import LoadEnds, Phase
@@ -109,8 +109,8 @@ def _within(series: Series | None, phase: Phase) -> NDArray[np.float64]:
 
 def _throttled(metrics: Metrics, phase: Phase) -> float | None:
     """Share of the control group's periods in which it was held back; a group without a quota has none."""
-    throttled, _ = _increase(metrics.get(("host", "", "cgroup_cpu_throttled_periods_total")), phase)
-    periods, _ = _increase(metrics.get(("host", "", "cgroup_cpu_periods_total")), phase)
+    throttled = _per_second(metrics.get(("host", "", "cgroup_cpu_throttled_periods_total")), phase)
+    periods = _per_second(metrics.get(("host", "", "cgroup_cpu_periods_total")), phase)
     if throttled is None or periods is None:
         return None
     return throttled / periods if periods else 0.0
@@ -118,19 +118,17 @@ def _throttled(metrics: Metrics, phase: Phase) -> float | None:
 
 def _generator_cpu(metrics: Metrics, phase: Phase) -> float | None:
     """The busiest load process' share of its core, as the collector saw it from outside."""
-    shares = []
-    for (source, instance, name), series in metrics.items():
-        if (source, name) == ("process", "cpu_seconds_total") and instance.startswith("load-"):
-            used, seconds = _increase(series, phase)
-            if used is not None:
-                shares.append(used / seconds)
+    shares = [
+        share
+        for (source, instance, name), series in metrics.items()
+        if (source, name) == ("process", "cpu_seconds_total") and instance.startswith("load-")
+        if (share := _per_second(series, phase)) is not None
+    ]
     return max(shares, default=None)
 
 
-def _increase(series: Series | None, phase: Phase) -> tuple[float | None, float]:
-    if series is None or phase.end is None:
-        return None, 0.0
-    return increase(*series, phase.start, phase.end)
+def _per_second(series: Series | None, phase: Phase) -> float | None:
+    return None if series is None or phase.end is None else per_second(*series, phase.start, phase.end)
 
 
 def _steadiness(estimates: Estimates) -> steady.Steadiness | None:

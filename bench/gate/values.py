@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bench.plan import load_shape
 from bench.record.manifest import MustMatch
 from bench.record.vocabulary import LOST
-from bench.stats.counters import increase
+from bench.stats.counters import per_second
 from bench.stats.quantiles import required
 
 if TYPE_CHECKING:
@@ -166,12 +166,13 @@ def _cpu(record: RunRecord) -> Iterator[tuple[str, float]]:
     used: dict[str, float | None] = {}
     for part in target.parts:
         series = metrics.get(("process", part.name, "cpu_seconds_total"))
-        used[part.name] = increase(*series, phase.start, phase.end)[0] if series else None
+        used[part.name] = per_second(*series, phase.start, phase.end) if series else None
+    rate = answered / (phase.end - phase.start)
     if (kato := used.get("kato")) is not None:
-        yield "kato_cpu", kato / answered
-    seen = [seconds for seconds in used.values() if seconds is not None]
+        yield "kato_cpu", kato / rate
+    seen = [cores for cores in used.values() if cores is not None]
     if len(seen) == len(used):
-        yield "target_cpu", sum(seen) / answered
+        yield "target_cpu", sum(seen) / rate
 
 
 def _foreign_cores(record: RunRecord) -> float | None:
@@ -190,8 +191,7 @@ def _foreign_cores(record: RunRecord) -> float | None:
     known = 0.0
     for (source, instance, name), series in metrics.items():
         if (source, name) == ("process", "cpu_seconds_total") and "/" not in instance:
-            used, seconds = increase(*series, phase.start, phase.end)
-            known += used / seconds if used is not None else 0.0
+            known += per_second(*series, phase.start, phase.end) or 0.0
     cores = record.manifest.fingerprint.must_match.cores
     return round(max(0.0, float(inside.mean()) * cores - known), 3)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.stats.counters import increase
+from bench.stats.counters import per_second
 
 if TYPE_CHECKING:
     from bench.record.manifest import Phase
@@ -38,10 +38,10 @@ def usage_of(metrics: Metrics, phase: Phase | None, rate: float | None) -> dict[
     names = [name for source, name, metric in metrics if source == _SOURCE and metric in (_CPU, _RSS)]
     found = {}
     for name in dict.fromkeys(name for name in names if "/" not in name):
-        cpu, seconds = None, 0.0
+        cores = cpu = None
         if phase is not None and phase.end is not None and (_SOURCE, name, _CPU) in metrics:
-            cpu, seconds = increase(*metrics[_SOURCE, name, _CPU], phase.start, phase.end)
-        cores = cpu / seconds if cpu is not None and seconds > 0 else None
+            cores = per_second(*metrics[_SOURCE, name, _CPU], phase.start, phase.end)
+            cpu = None if cores is None else cores * (phase.end - phase.start)
         rss = metrics.get((_SOURCE, name, _RSS))
         found[name] = Usage(
             cpu_seconds=cpu,

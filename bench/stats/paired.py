@@ -4,9 +4,9 @@ Ratios are handled as differences of logarithms, which makes "twice" and "half" 
 and the spread of positive measurements near to normal. Intervals are Student's, which with some ten runs
 hold what they promise (`tests/stats/test_paired.py` measures their risk and their power).
 
-Sources: Welch, Biometrika 34, 1947 (two sets); Hollander, Wolfe & Chicken, *Nonparametric Statistical
-Methods*, 2014, 3.1 and 3.2 (signed ranks, Hodges-Lehmann); Lakens, *Social Psychological and Personality
-Science* 8, 2017 (tests against a margin).
+Sources: Welch, Biometrika 34, 1947 (two sets); Yuen, Biometrika 61, 1974 (trimmed means); Hollander, Wolfe &
+Chicken, *Nonparametric Statistical Methods*, 2014, 3.1 and 3.2 (signed ranks, Hodges-Lehmann); Lakens,
+*Social Psychological and Personality Science* 8, 2017 (tests against a margin).
 """
 
 from __future__ import annotations
@@ -68,12 +68,18 @@ def logarithms(values: ArrayLike) -> NDArray[np.float64]:
     return logs
 
 
-def paired(differences: ArrayLike) -> Shift:
-    """The mean of paired differences. Raises ValueError for fewer than two."""
-    values = np.asarray(differences, np.float64)
-    if values.size < 2:
+def paired(differences: ArrayLike, trim: int = 0) -> Shift:
+    """The mean of paired differences without the `trim` lowest and the `trim` highest: one run that the
+    machine disturbed then neither moves the mean nor widens the interval (Yuen's).
+
+    Raises ValueError unless two differences or more remain."""
+    values = np.sort(np.asarray(differences, np.float64))
+    kept = values.size - 2 * trim
+    if kept < 2 or trim < 0:
         raise ValueError("an interval needs two pairs or more")
-    return Shift(float(values.mean()), float(values.std(ddof=1)) / math.sqrt(values.size), values.size - 1)
+    inner = values[trim : trim + kept]
+    deviations = float(np.clip(values, inner[0], inner[-1]).var(ddof=1)) * (values.size - 1)
+    return Shift(float(inner.mean()), math.sqrt(deviations / (kept * (kept - 1))), kept - 1)
 
 
 def welch(a: ArrayLike, b: ArrayLike) -> Shift:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bench.addresses import (
@@ -17,6 +18,7 @@ from bench.addresses import (
 )
 from bench.errors import UnreachableError, UsageError
 from bench.targets.base import PartFacts, TargetFacts
+from bench.targets.listeners import listener
 from bench.targets.stores import STORES, addresses_of, check_store
 
 
@@ -52,11 +54,11 @@ class UrlTarget:
         found = {name: check.outcome() for name, check in checks.items()}
         kato = found["kato"]
         unknown = {store: PartFacts(store, note="its address is not given") for store in STORES}
+        parts = {"kato": kato, **{store: found.get(store, unknown[store]) for store in STORES}}
+        for name, check in checks.items():
+            parts[name] = _with_process(parts[name], check.port)
         return TargetFacts(
-            kind="url",
-            base_url=address.base,
-            kato_version=kato.version,
-            parts=(kato, *(found.get(store, unknown[store]) for store in STORES)),
+            kind="url", base_url=address.base, kato_version=kato.version, parts=tuple(parts.values())
         )
 
     def check(self) -> None:
@@ -64,6 +66,11 @@ class UrlTarget:
 
     def close(self) -> None:
         """Nothing was started that could be ended."""
+
+
+def _with_process(part: PartFacts, port: int) -> PartFacts:
+    found = listener(part.name, port)
+    return replace(part, pid=found.pid, note=found.note or part.note)
 
 
 class _Check:
@@ -76,6 +83,10 @@ class _Check:
         self._found: PartFacts | None = None
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="target check", daemon=True)
+
+    @property
+    def port(self) -> int:
+        return self._address.port
 
     def start(self) -> None:
         self._thread.start()

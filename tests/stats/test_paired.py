@@ -26,6 +26,23 @@ def test_paired_is_students() -> None:
     assert shift.freedom == 4
 
 
+@pytest.mark.parametrize(("pairs", "trim"), [(8, 1), (12, 1), (16, 2)])
+def test_trimmed_is_yuens(pairs: int, trim: int) -> None:
+    random = np.random.default_rng(pairs)
+    differences = random.normal(0.1, 0.05, pairs)
+    shift = paired.paired(differences, trim)
+    assert shift.value == pytest.approx(stats.trim_mean(differences, trim / pairs))
+    # Against zeros without spread, Yuen's test of two samples has the standard error of the one.
+    with np.errstate(all="ignore"):
+        yuen = stats.ttest_ind(differences, np.zeros(pairs), equal_var=False, trim=trim / pairs)
+    assert shift.value / shift.error == pytest.approx(yuen.statistic)
+
+
+def test_one_spoiled_pair_does_not_hide_a_change() -> None:
+    differences = [0.10, 0.11, 0.09, 0.10, 0.12, 0.08, 0.10, -0.60]
+    assert paired.paired(differences).low(0.01) < 0 < paired.paired(differences, trim=1).low(0.01)
+
+
 def test_welch_is_welchs() -> None:
     a, b = [10.1, 9.8, 10.4, 10.0, 9.9], [11.9, 10.4, 12.1]
     shift = paired.welch(a, b)
@@ -59,6 +76,7 @@ def test_hodges_lehmann_hardly_moves_with_one_outlier() -> None:
     "call",
     [
         lambda: paired.paired([1.0]),
+        lambda: paired.paired([1.0, 2.0, 3.0], trim=1),
         lambda: paired.welch([1.0], [1.0, 2.0]),
         lambda: paired.log_ratios([1.0], [1.0, 2.0]),
         lambda: paired.log_ratios([0.0], [1.0]),
@@ -110,9 +128,10 @@ def _simulated(effect: float, drift: float, repeats: int = 1500, pairs: int = 8)
     return ratios
 
 
+@pytest.mark.parametrize("trim", [0, 1])
 @pytest.mark.parametrize("drift", [0.0, 0.02])
-def test_false_alarms_are_as_rare_as_promised(drift: float) -> None:
-    shifts = [paired.paired(row) for row in _simulated(0.0, drift)]
+def test_false_alarms_are_as_rare_as_promised(drift: float, trim: int) -> None:
+    shifts = [paired.paired(row, trim) for row in _simulated(0.0, drift)]
     alarms = np.mean([shift.low(0.025) > 0 or shift.high(0.025) < 0 for shift in shifts])
     assert 0.035 < alarms < 0.065
 

@@ -76,7 +76,11 @@ def test_kato_is_told_from_its_answers() -> None:
     assert facts.kato_version == "3.10.1"
     assert facts.workers is None
     assert [part.name for part in facts.parts] == ["kato", "redis", "qdrant", "clickhouse"]
-    assert [part.note is None for part in facts.parts] == [True, False, False, False]
+    assert [(part.note or "").split(" ", 3)[:3] for part in facts.parts] == [
+        ["it", "runs", "in"],
+        *[["its", "address", "is"]] * 3,
+    ]
+    assert {part.pid for part in facts.parts} == {None}
 
 
 def test_below_a_path_and_by_name() -> None:
