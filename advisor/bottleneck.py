@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from advisor import words
 from advisor.evidence import Evidence
 from advisor.findings import Finding, Scalar, Severity
+from bench import words
 
 #: Below this utilisation nothing binds; from SATURATED on a queue at the resource is all but certain.
 BUSY = 0.70
@@ -159,8 +159,8 @@ def _nothing_binds(evidence: Evidence, first: Demand) -> Finding:
         ID,
         "info",
         "Nothing binds at this load",
-        f"Nothing binds at {words.rate(evidence.throughput)}; {first.label} would bind first, at about "
-        f"{words.rate(first.ceiling)}, {_assumption(first)} ({_usage(first)} now).{_own_share(evidence)}",
+        f"Nothing binds at {words.requests(evidence.throughput)}; {first.label} would bind first, at about "
+        f"{words.requests(first.ceiling)}, {_assumption(first)} ({_usage(first)} now).{_own_share(evidence)}",
         _numbers(evidence, "none", first),
     )
 
@@ -173,7 +173,7 @@ def _binds(evidence: Evidence, top: Demand) -> Finding:
         "warning" if confirmed else "advice",
         f"Binding resource: {top.label}",
         f"The binding resource is {'' if confirmed else 'likely '}{top.label}: {_usage(top)}"
-        f"{_also(agreeing)}. The ceiling is about {words.rate(top.ceiling)}, {_assumption(top)}."
+        f"{_also(agreeing)}. The ceiling is about {words.requests(top.ceiling)}, {_assumption(top)}."
         f"{_own_share(evidence)}",
         _numbers(evidence, "confirmed" if confirmed else "likely", top),
     )

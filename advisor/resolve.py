@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
-from advisor import words
 from advisor.findings import PURPOSES, SEVERITIES, Change, Finding
+from bench import words
 from bench.knobs.catalogue import find
 from bench.knobs.knob import Knob, KnobError, Value
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from advisor import words
 from advisor.evidence import Evidence
 from advisor.findings import Finding
 from advisor.rules.base import rule
+from bench import words
 
 #: Active parts of one partition: from the first on merging does not keep up; at DELAYED ClickHouse holds
 #: inserts back (parts_to_delay_insert, from 23.6), and at 3 000 it refuses them.

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from advisor import words
 from advisor.evidence import Evidence
 from advisor.findings import Change, Finding, Prediction, Scalar, Severity
 from advisor.rules.base import known, rule
 from advisor.sweep import Reached, Sweep, searched_with, sweep_of, with_recall
+from bench import words
 
 _HOLDS_FOR = "KATO 3.10 on Qdrant from 1.0"
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from advisor import words
 from advisor.evidence import Evidence
 from advisor.findings import Finding
 from advisor.rules.base import rule
 from advisor.sweep import uses_graph
+from bench import words
 
 _HOLDS_FOR = "KATO 3.10 on Qdrant from 1.0"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from advisor import words
 from advisor.evidence import Evidence
 from advisor.findings import Change, Finding, Prediction
 from advisor.rules.base import known, rule
+from bench import words
 from bench.knobs.catalogue import find
 
 _KATO = "KATO 3.10"
@@ -172,8 +172,8 @@ def logs_in_training(evidence: Evidence) -> Finding | None:
         "kato.logs-in-training",
         "advice" if level == "DEBUG" else "info",
         "KATO's log costs training time",
-        f"LOG_LEVEL is {level}, and {training:.0%} of the requests taught KATO something: it writes several "
-        "lines for each.",
+        f"LOG_LEVEL is {level}, and {words.percent(training)} of the requests taught KATO something: it "
+        "writes several lines for each.",
         {"log_level": level, "training_share": training},
         (
             Change(
@@ -246,6 +246,6 @@ def requests_fail(evidence: Evidence) -> Finding | None:
         "kato.requests-fail",
         "warning",
         "Requests fail",
-        f"{share:.1%} of {words.count(evidence.counts.due)} requests failed. {reasons}.",
+        f"{words.percent(share)} of {words.count(evidence.counts.due)} requests failed. {reasons}.",
         {"share": share, **failed},
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from advisor import words
 from advisor.evidence import Evidence
 from advisor.findings import Change, Finding, Prediction
 from advisor.rules.base import known, rule
+from bench import words
 
 _INDEXING = "kato.KATO_USE_INDEXING"
 
@@ -62,7 +62,8 @@ def indexes_in_memory(evidence: Evidence) -> Finding | None:
                         "rss_per_pattern(kato)",
                         "bytes",
                         "interval",
-                        f"KATO 3.10.1 took {saved:.0%} less per pattern without it; at least half of that",
+                        f"KATO 3.10.1 took {words.percent(saved)} less per pattern without it; at least half "
+                        "of that",
                         now=grown,
                         low=(1 - saved) * grown / 2,
                         high=(1 - saved / 2) * grown,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from advisor import words
 from advisor.evidence import Evidence
 from advisor.findings import Change, Finding, Prediction, Severity
 from advisor.rules.base import rule
+from bench import words
 
 DAY, HOUR = 86_400.0, 3_600.0
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from advisor import words
 from advisor.evidence import Evidence
 from advisor.findings import Change, Finding, Prediction
 from advisor.resolve import DATA_SHARE
 from advisor.rules.base import known, rule
 from advisor.rules.redis_growth import DAY, HOUR, growth_per_second, horizon, streams_to_come
+from bench import words
 
 _REDIS = "Redis from 4.0 or Valkey"
 _MAXMEMORY = "redis.maxmemory"

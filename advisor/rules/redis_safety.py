@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from advisor import words
 from advisor.evidence import Evidence
 from advisor.findings import Change, Finding, Prediction
 from advisor.rules.base import known, rule
 from advisor.rules.redis_memory import used_later
+from bench import words
 
 _HOLDS_FOR = "KATO 3.10 on Redis from 4.0 or Valkey"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from advisor import words
 from advisor.evidence import Evidence
 from advisor.findings import Finding
 from advisor.rules.base import rule
+from bench import words
 
 #: A worker that uses so much of its core has requests waiting, and does so for want of company only if the
 #: others use less than half of that.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from advisor import words
 from advisor.bottleneck import LEAST_REQUESTS, SATURATED, busiest_worker
 from advisor.evidence import Evidence
 from advisor.findings import Change, Finding, Prediction
 from advisor.rules.base import known, rule
+from bench import words
 
 _WORKERS = "uvicorn.workers"
 _LIMIT = "uvicorn.limit_concurrency"
@@ -84,8 +84,8 @@ def too_few(evidence: Evidence) -> Finding | None:
     offered = evidence.load.offered or math.inf
     model = (
         f"utilisation law: a request costs {words.seconds(kato)} of KATO's CPU time and "
-        f"{words.seconds(_others(evidence))} of the rest; at least {EVENNESS:.0%} of the workers' sum, as "
-        "connections are spread unevenly, at most all of it or of the machine"
+        f"{words.seconds(_others(evidence))} of the rest; at least {words.percent(EVENNESS)} of the workers' "
+        "sum, as connections are spread unevenly, at most all of it or of the machine"
     )
     predicted = [Prediction("ceiling", "1/s", "interval", model, now=workers / kato, low=low, high=high)]
     if math.isfinite(offered):
@@ -111,10 +111,11 @@ def too_few(evidence: Evidence) -> Finding | None:
         "workers.too-few",
         "warning" if evidence.counts.backlog_grows else "advice",
         "Too few KATO workers",
-        f"{_workers(workers)} answered {words.rate(now)} of {words.rate(wished)} wished for, and the busiest "
-        f"used {words.cores(used)} of its one, while {words.cores(left)} of {words.cores(cores)} idled. "
-        f"At {words.seconds(kato)} of CPU time a request, {needed} workers would be {TARGET_USE:.0%} busy"
-        + (f"; there are cores for {new}." if needed > new else "."),
+        f"{_workers(workers)} answered {words.requests(now)} of {words.requests(wished)} wished for, and the "
+        f"busiest used {words.cores(used)} of its one, while {words.cores(left)} of {words.cores(cores)} "
+        "idled. "
+        f"At {words.seconds(kato)} of CPU time a request, {needed} workers would be "
+        f"{words.percent(TARGET_USE)} busy" + (f"; there are cores for {new}." if needed > new else "."),
         {
             "workers": workers,
             "busiest_worker_cores": used,
@@ -133,7 +134,7 @@ def too_few(evidence: Evidence) -> Finding | None:
                 risk="Each worker takes about 236 MB and keeps caches of its own; concurrent requests on one "
                 "session over several connections lose updates once there is more than one worker.",
                 verify="run the same load again: the rate rises into the interval, and each worker is below "
-                f"{SATURATED:.0%} of a core.",
+                f"{words.percent(SATURATED)} of a core.",
                 predicted=tuple(predicted),
                 effect=effect,
             ),
@@ -254,8 +255,10 @@ def refuse_requests(evidence: Evidence) -> Finding | None:
     limit, workers = evidence.number(_LIMIT), int(evidence.number(_WORKERS) or 1)
     share = refused / evidence.counts.due
     sentence = (
-        f"{words.count(refused)} of {words.count(evidence.counts.due)} requests ({share:.1%}) were refused "
-        f"with 503" + (f" at a limit of {int(limit)} connections a worker" if limit else "") + "."
+        f"{words.count(refused)} of {words.count(evidence.counts.due)} requests ({words.percent(share)}) "
+        f"were refused with 503"
+        + (f" at a limit of {int(limit)} connections a worker" if limit else "")
+        + "."
     )
     numbers = {"overload": refused, "share": share, "limit_concurrency": limit, "workers": workers}
     # Whoever finds a worker full is refused; the kernel does not spread connections evenly.
@@ -287,7 +290,7 @@ def refuse_requests(evidence: Evidence) -> Finding | None:
                     Prediction(
                         "errors(overload)", "1", "at_most",
                         f"the {open_connections} connections of this run then fit, if spread at least "
-                        f"{EVENNESS:.0%} evenly",
+                        f"{words.percent(EVENNESS)} evenly",
                         now=float(refused), high=0.0,
                     ),
                 ),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
+from bench import words
 from bench.capacity.laws import REACH, SESSION_METRIC, size_words
 from bench.capacity.results import Break, GrowthResult, SearchResult
 from bench.stats.growth import Law
@@ -109,7 +110,7 @@ def _redis(expected: Expected, growth: GrowthResult | None, today: date, command
     curve = used(per_pattern.bytes.value, each)
     needed = ROOM * used(per_pattern.bytes.high or per_pattern.bytes.value, most)(expected.horizon_days)
     unknown_sessions = sessions > 0 and ends[0] is None
-    of_sessions = "" if ends[0] is None else f" and {_bytes(each)} per live session"
+    of_sessions = "" if ends[0] is None else f" and {words.size(each)} per live session"
     found = _dated(
         name,
         expected,
@@ -118,9 +119,9 @@ def _redis(expected: Expected, growth: GrowthResult | None, today: date, command
         curve,
         early=used(per_pattern.bytes.high or per_pattern.bytes.value, most),
         late=used(per_pattern.bytes.low or per_pattern.bytes.value, each),
-        reason=f"an estimated {_bytes(curve(0))} of {_bytes(limit)} in use today, "
-        f"{_bytes(per_pattern.bytes.value)} per pattern{of_sessions}",
-        change=f"Raise redis.maxmemory to {_bytes(needed)} or more, with as much memory behind it, "
+        reason=f"an estimated {words.size(curve(0))} of {words.size(limit)} in use today, "
+        f"{words.size(per_pattern.bytes.value)} per pattern{of_sessions}",
+        change=f"Raise redis.maxmemory to {words.size(needed)} or more, with as much memory behind it, "
         "or delete patterns; do not let Redis evict them: a pattern's key is its only copy.",
     )
     return _without_sessions(found, growth, commands) if unknown_sessions else found
@@ -146,8 +147,8 @@ def _disk(expected: Expected, growth: GrowthResult | None, today: date, commands
         return Limit(
             name,
             "unknown",
-            f"{name}: {_bytes(slope.bytes.value)} per pattern, "
-            f"{_bytes(max(0.0, slope.bytes.value * expected.patterns(expected.horizon_days)))} "
+            f"{name}: {words.size(slope.bytes.value)} per pattern, "
+            f"{words.size(max(0.0, slope.bytes.value * expected.patterns(expected.horizon_days)))} "
             "at the end of the horizon; give --disk for a date.",
         )
     base = max(0.0, slope.base or 0.0)
@@ -165,9 +166,9 @@ def _disk(expected: Expected, growth: GrowthResult | None, today: date, commands
         used(value),
         early=used(high or value),
         late=used(low or value),
-        reason=f"an estimated {_bytes(used(value)(0))} of {_bytes(expected.disk)} in use today, "
-        f"{_bytes(value)} per pattern",
-        change=f"Grow ClickHouse's disk to {_bytes(needed)} or more; merges need room of their own on top.",
+        reason=f"an estimated {words.size(used(value)(0))} of {words.size(expected.disk)} in use today, "
+        f"{words.size(value)} per pattern",
+        change=f"Grow ClickHouse's disk to {words.size(needed)} or more; merges need room on top.",
     )
 
 
@@ -433,11 +434,3 @@ def _larger(growth: GrowthResult, end: float) -> str:
     """Sizes that would cover the end of the horizon."""
     top = math.ceil(end / REACH)
     return ",".join(str(size) for size in (*growth.sizes[-3:], top))
-
-
-def _bytes(value: float) -> str:
-    for unit in ("B", "KB", "MB", "GB"):
-        if abs(value) < 999.5:
-            return f"{value:.3g} {unit}"
-        value /= 1000
-    return f"{value:.3g} TB"

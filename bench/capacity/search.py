@@ -136,6 +136,8 @@ class Search:
         except _Ended as end:
             outcome.ended, outcome.reason, outcome.error = end.how, str(end), end.error
             self._take_bounds()
+            if end.how != "refused":
+                self._take_single_trial()
         self._conclude()
         outcome.seconds = self._clock() - self._began
         return outcome
@@ -261,6 +263,22 @@ class Search:
             self._outcome.low = max(bounds.low, self._outcome.low or 0.0)
         if bounds.high is not None:
             self._outcome.high = bounds.high
+
+    def _take_single_trial(self) -> None:
+        """Where the search settled no lower bound before it had to end, the probe or the preflight is one."""
+        outcome = self._outcome
+        if outcome.low is not None:
+            return
+        held = [
+            trial.outcome.rate
+            for trial in outcome.trials
+            if trial.held and trial.purpose in ("probe", "preflight")
+        ]
+        outcome.low = max((rate for rate in held if rate < (outcome.high or math.inf)), default=None)
+        if outcome.low is not None:
+            outcome.notes.append(
+                f"The lower end, {outcome.low:.3g}/s, rests on one trial: the search settled none above it."
+            )
 
     def _confirm(self) -> None:
         low, seconds = self._outcome.low, self._settings.confirm

@@ -22,8 +22,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from bench import words
 from bench.errors import UsageError
-from bench.gate import words
 from bench.record.vocabulary import OPERATIONS
 from bench.stats.quantiles import Estimate, required
 from bench.stats.ratios import required_without_hits
@@ -56,9 +56,9 @@ _KINDS: dict[str, Kind] = {
 #: The micro sign and the Greek letter look alike and are different characters.
 _SECONDS = {"us": 1e-6, "\u00b5s": 1e-6, "\u03bcs": 1e-6, "ms": 1e-3, "s": 1.0}
 _SHOW: dict[Kind, Callable[[float], str]] = {
-    "time": words.duration,
-    "share": words.share,
-    "rate": words.frequency,
+    "time": words.seconds,
+    "share": words.percent,
+    "rate": words.rate,
     "recall": "{:.4g}".format,
 }
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.gate.words import duration, share
 from bench.stats.steady import Steadiness
+from bench.words import percent, seconds
 
 Level = Literal["sound", "qualified", "unsound"]
 
@@ -93,38 +93,39 @@ def _broken(run: Measurements) -> Iterator[Reason]:
     if run.dispatch_lag_p99 is not None and run.dispatch_lag_p99 > limit:
         yield Reason(
             "dispatch_lag",
-            f"the generator took up requests late: dispatch lag p99 {duration(run.dispatch_lag_p99)}, "
-            f"limit {duration(limit)}",
+            f"the generator took up requests late: dispatch lag p99 {seconds(run.dispatch_lag_p99)}, "
+            f"limit {seconds(limit)}",
         )
     lost = run.dropped_by_generator / run.due
     if lost > GENERATOR_DROPPED:
         yield Reason(
             "generator_dropped",
             f"the generator left {run.dropped_by_generator} of {run.due} due requests unsent "
-            f"({share(lost)}), limit {share(GENERATOR_DROPPED)}",
+            f"({percent(lost)}), limit {percent(GENERATOR_DROPPED)}",
         )
     if run.generator_cpu is not None and run.generator_cpu > GENERATOR_CPU:
         yield Reason(
             "generator_cpu",
-            f"the generator used {share(run.generator_cpu)} of its core, limit {share(GENERATOR_CPU)}",
+            f"the generator used {percent(run.generator_cpu)} of its core, limit {percent(GENERATOR_CPU)}",
         )
     if run.throttled is not None and run.throttled > THROTTLED:
         yield Reason(
             "generator_throttled",
-            f"the generator's cgroup was throttled in {share(run.throttled)} of its periods, "
-            f"limit {share(THROTTLED)}",
+            f"the generator's cgroup was throttled in {percent(run.throttled)} of its periods, "
+            f"limit {percent(THROTTLED)}",
         )
     if run.steal is not None and run.steal >= STEAL:
         yield Reason(
             "steal",
-            f"the hypervisor took {share(run.steal)} of the machine's CPU time, limit below {share(STEAL)}",
+            f"the hypervisor took {percent(run.steal)} of the machine's CPU time, "
+            f"limit below {percent(STEAL)}",
         )
     gap = _bookkeeping_gap(run)
     if gap is not None and gap > BOOKKEEPING:
         yield Reason(
             "bookkeeping",
             f"requests in flight add up to {run.in_flight_integral:.4g} s by the counter and "
-            f"{run.busy_seconds:.4g} s by the records ({share(gap)} apart), limit {share(BOOKKEEPING)}",
+            f"{run.busy_seconds:.4g} s by the records ({percent(gap)} apart), limit {percent(BOOKKEEPING)}",
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from bench import words
 from bench.knobs.catalogue import find
 from bench.knobs.knob import KnobError
 from bench.report import digits
@@ -91,20 +92,12 @@ def quantity(number: float, unit: str) -> str:
         case "1/s":
             return f"{digits.number(number)}/s"
         case "share":
-            return digits.percent(number)
+            return words.percent(number)
         case "bytes":
-            return _size(number)
+            return words.size(number)
         case "1":
-            return f"{number:.4g}" if abs(number) < 1000 else digits.count(round(number))
+            return f"{number:.4g}" if abs(number) < 1000 else words.count(round(number))
     return f"{digits.number(number)} {unit}"
-
-
-def _size(number: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(number) < 1024 or unit == "GiB":
-            break
-        number /= 1024
-    return f"{number:.4g} {unit}"
 
 
 def _sections(advice: Advice, patches: Path) -> Iterator[RenderableType]:

@@ -11,6 +11,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bench import words
 from bench.report import digits
 from bench.report.screen import console_for, indented
 
@@ -118,7 +119,7 @@ def _series(result: GrowthResult) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("metric", overflow="fold")
     for size in result.sizes:
-        table.add_column(digits.count(size), justify="right")
+        table.add_column(words.count(size), justify="right")
     table.add_column("law, n patterns per node", overflow="fold")
     for one in result.series:
         values = (_milliseconds(value) for value in one.values)
@@ -139,7 +140,7 @@ def _trials(trials: list[Trial]) -> Table:
         table.add_column(name)
     for trial in trials:
         misses = "\n".join(
-            f"{goal.missed} of {goal.requests}, {digits.percent(goal.missed / max(1, goal.requests))}"
+            f"{goal.missed} of {goal.requests}, {words.percent(goal.missed / max(1, goal.requests))}"
             f" ({goal.objective})"
             for goal in trial.goals
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from bench.report import digits
+from bench import words
 
 if TYPE_CHECKING:
     from bench.capacity.limits import Limit
@@ -117,12 +117,12 @@ def chart(plan: CapacityPlan) -> Chart | None:
         (x1, y), (x2, _) = (point.split(",") for point in (at(0, share), at(horizon, share)))
         style = 'stroke="#b3261e" stroke-dasharray="6 4"' if share == 1 else 'stroke="#d5d8dc"'
         pieces.append(f'<line x1="{x1}" y1="{y}" x2="{x2}" y2="{y}" {style}/>')
-        words = digits.percent(share) if share else "0"
-        pieces.append(f'<text x="{_LEFT - 6}" y="{y}" text-anchor="end" dy="4">{words}</text>')
-    for place, words in ((0.0, plan.today.isoformat()), (horizon, plan.end.isoformat())):
+        label = words.percent(share) if share else "0"
+        pieces.append(f'<text x="{_LEFT - 6}" y="{y}" text-anchor="end" dy="4">{label}</text>')
+    for place, label in ((0.0, plan.today.isoformat()), (horizon, plan.end.isoformat())):
         x = at(place, 0).split(",")[0]
         anchor = "start" if place == 0 else "end"
-        pieces.append(f'<text x="{x}" y="{_HEIGHT - 10}" text-anchor="{anchor}">{words}</text>')
+        pieces.append(f'<text x="{x}" y="{_HEIGHT - 10}" text-anchor="{anchor}">{label}</text>')
     for (colour, name), limit in zip(legend, drawn, strict=True):
         points = " ".join(at(day, share) for day, share in _up_to(top, limit.curve))
         pieces.append(

@@ -38,15 +38,6 @@ def with_unit(seconds: float) -> str:
     return shown if seconds >= _A_SECOND else f"{shown} ms"
 
 
-def count(value: int) -> str:
-    """A whole number in groups of three: 12 345."""
-    return f"{value:,}".replace(",", " ")
-
-
-def percent(share: float) -> str:
-    return f"{100 * share:.2g} %" if share < 0.995 else "100 %"
-
-
 def mebibytes(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value / 2**20:.0f}"
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from bench import words
 from bench.gate.effects import Effect
 from bench.gate.noninferiority import Judged
 from bench.gate.values import ALL, Metric
@@ -32,7 +33,7 @@ def value(metric: Metric, values: tuple[float, ...]) -> str:
         mean = math.exp(sum(map(math.log, values)) / len(values))
     if metric.unit == "s":
         return digits.with_unit(mean)
-    return digits.percent(mean) if metric.unit == "share" else f"{digits.number(mean)}/s"
+    return words.percent(mean) if metric.unit == "share" else f"{digits.number(mean)}/s"
 
 
 def change(effect: Effect) -> str:

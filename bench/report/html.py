@@ -11,11 +11,10 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import __version__
+from bench import __version__, words
 from bench.errors import BenchError
 from bench.record.writing import replacing, write_failure
-from bench.report import advice as words
-from bench.report import digits
+from bench.report import advice, digits
 from bench.report.charts.chart import Chart, Size, draw
 from bench.report.charts.distributions import curve_charts, recall_chart
 from bench.report.charts.over_time import MOST_MARKS, Figure, part_css, timeline_figures
@@ -99,16 +98,16 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         # No line may break within a number.
-        "count": lambda value: digits.count(value).replace(" ", "\N{NO-BREAK SPACE}"),
+        "count": lambda value: words.count(value).replace(" ", "\N{NO-BREAK SPACE}"),
         "number": digits.number,
-        "percent": digits.percent,
+        "percent": words.percent,
         "seconds": _seconds,
         "interval": _interval,
         "rate_interval": digits.estimate,
-        "size": lambda value: words.quantity(value, "bytes"),
-        "change": words.change,
-        "knob_value": lambda value, knob: words.value(knob, value),
-        "quantity": words.quantity,
+        "size": words.size,
+        "change": advice.change,
+        "knob_value": lambda value, knob: advice.value(knob, value),
+        "quantity": advice.quantity,
         "part_css": part_css,
         "both": _both,
     }

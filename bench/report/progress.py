@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from bench import words
 from bench.report import digits
 
 if TYPE_CHECKING:
@@ -109,4 +110,4 @@ def _rate(per_second: float | None) -> str:
 
 
 def _errors(number: int) -> str:
-    return "1 error" if number == 1 else f"{digits.count(number)} errors"
+    return "1 error" if number == 1 else f"{words.count(number)} errors"

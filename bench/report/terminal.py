@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bench import words
 from bench.report import digits
 from bench.report.advice import top_lines
 from bench.report.model import ListRow, OperationSummary, Part, Summary
@@ -49,7 +50,7 @@ def render_list(rows: Sequence[ListRow], width: int) -> RenderableType:
     table.add_column("tags", overflow="fold", ratio=1)
     for row in rows:
         judged = Text("\n").join(word(one) for one in (row.soundness, row.objectives) if one)
-        numbers = ["" if number is None else digits.count(number) for number in (row.requests, row.errors)]
+        numbers = ["" if number is None else words.count(number) for number in (row.requests, row.errors)]
         load = [row.load or ""] if width >= _WIDE else []
         tags = " ".join(f"{name}={value}" for name, value in row.tags.items())
         table.add_row(row.run, word(row.status), *numbers, judged, *load, tags)
@@ -93,7 +94,7 @@ def _operations(summary: Summary, *, stacked: bool) -> Table:
     for operation in summary.operations:
         table.add_row(*_operation_cells(operation, stacked))
     if len(summary.operations) > 1:
-        answered = digits.count(summary.totals.answered)
+        answered = words.count(summary.totals.answered)
         rate = digits.estimate(summary.rate, stacked=stacked)
         table.add_row("all", answered, _errors(summary.totals, stacked), rate)
     return table
@@ -101,7 +102,7 @@ def _operations(summary: Summary, *, stacked: bool) -> Table:
 
 def _operation_cells(operation: OperationSummary, stacked: bool) -> Iterator[str]:
     yield operation.name
-    yield digits.count(operation.counts.answered)
+    yield words.count(operation.counts.answered)
     yield _errors(operation.counts, stacked)
     yield digits.estimate(operation.rate, stacked=stacked)
     for estimate in operation.response.values():
@@ -114,14 +115,14 @@ def _errors(totals: Totals, stacked: bool) -> str:
     """How many, and their share where there are any: a count alone does not say whether it is much."""
     if not totals.errors:
         return "0"
-    number, share = digits.count(totals.errors), digits.percent(totals.errors / totals.requests)
+    number, share = words.count(totals.errors), words.percent(totals.errors / totals.requests)
     return f"{number}\n{share}" if stacked else f"{number} ({share})"
 
 
 def _remarks(summary: Summary) -> Iterator[str]:
     if summary.totals.by_error:
         kinds = sorted(summary.totals.by_error.items(), key=lambda item: -item[1])
-        yield "Errors: " + ", ".join(f"{digits.count(n)} {kind}" for kind, n in kinds) + "."
+        yield "Errors: " + ", ".join(f"{words.count(n)} {kind}" for kind, n in kinds) + "."
     if summary.gap:
         yield summary.gap
     yield from summary.notes

@@ -99,7 +99,7 @@ def test_the_sentence_when_nothing_binds() -> None:
     finding = binding_resource(run(kato=1.22, own_cpu_seconds={"load-0": 2.0, "recorder": 1.0}))
 
     assert finding.sentence == (
-        "Nothing binds at 20 requests/s; KATO's worker would bind first, at about 160 requests/s, if a "
+        "Nothing binds at 20 requests/s; KATO's worker would bind first, at about 164 requests/s, if a "
         "request keeps costing 6.1 ms of CPU time there (0.12 of 1 core used now). kato-bench itself used "
         "0.3 core, not counted here."
     )
@@ -110,8 +110,8 @@ def test_the_sentence_when_something_binds() -> None:
 
     assert finding.sentence == (
         "The binding resource is KATO's worker: 0.97 of 1 core used, and requests came faster than they were "
-        "answered, and tasks waited for a CPU 20 % of the time. The ceiling is about 21 requests/s, if a "
-        "request keeps costing 48 ms of CPU time there."
+        "answered, and tasks waited for a CPU 20 % of the time. The ceiling is about 20.6 requests/s, if a "
+        "request keeps costing 48.5 ms of CPU time there."
     )
 
 

@@ -127,7 +127,7 @@ def test_a_thin_graph_wants_links_and_a_wider_build() -> None:
     assert (width.old, width.new) == (8, 128)
     assert bounds(links)["recall@10"] == (pytest.approx(0.29), None)
     assert bounds(width)["recall@10"] == (pytest.approx(0.594), None)
-    assert "4.58 MB more memory" in links.risk
+    assert "4.58 MiB more memory" in links.risk
     assert hnsw.ef_too_low(run(STUCK, m=4, ef_construct=8)) is None
 
 
@@ -173,7 +173,7 @@ def test_vectors_without_a_graph_are_told_so_and_nothing_else() -> None:
     small = run({None: 1.0}, indexed=0)
     finding = keeps_contract(indexing.inactive, small, run(GOOD))
     assert finding.severity == "info"
-    assert "50,000 vectors (24.4 MB)" in finding.sentence
+    assert "50 000 vectors (24.4 MiB)" in finding.sentence
     assert all(rule(run({None: 0.5}, indexed=0)) is None for rule in RULES)
 
 
@@ -219,7 +219,7 @@ def test_quantisation_that_costs_the_target_is_given_up() -> None:
     (change,) = finding.changes
     assert (change.old, change.new) == (True, False)
     assert bounds(change)["recall@10"] == (pytest.approx(0.989), None)
-    assert "24.4 MB" in change.risk
+    assert "24.4 MiB" in change.risk
     # It is not the links that keep these searches from their neighbours.
     assert hnsw.m_too_low(quantised(binary, GOOD)) is None
     assert hnsw.m_too_low(quantised(binary, binary)) is not None

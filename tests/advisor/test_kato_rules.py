@@ -73,5 +73,5 @@ def test_failures_are_counted_and_explained(kind: str) -> None:
     failing = replace(CHAT, counts=replace(CHAT.counts, errors={kind: 20, "dropped": 3}))
     chance = replace(CHAT, counts=replace(CHAT.counts, errors={kind: 1}))
     finding = keeps_contract(kato.requests_fail, failing, chance)
-    assert finding.sentence.startswith("2.0% of 1,000 requests failed. 20 ")
+    assert finding.sentence.startswith("2 % of 1 000 requests failed. 20 ")
     assert "dropped" not in finding.sentence

@@ -44,7 +44,7 @@ def test_much_growth_is_graver() -> None:
 def test_stored_predictions_are_let_go() -> None:
     finding = keeps_contract(predictions_never_expire, run(STORED, KATO_BENCH_PREDICTION_TTL=0), run(STORED))
     assert finding.severity == "warning"
-    assert "Of 100 keys drawn at random 30 hold predictions, 97.7 KB each" in finding.sentence
+    assert "Of 100 keys drawn at random 30 hold predictions, 97.7 KiB each" in finding.sentence
     (change,) = finding.changes
     assert (change.knob, change.new) == ("kato.KATO_BENCH_PREDICTION_TTL", 3600)
     assert change.predicted[0].now == 0.3 * 50_000 * 100e3

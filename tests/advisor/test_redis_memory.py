@@ -26,8 +26,8 @@ def test_a_redis_that_evicted_gets_what_the_run_wrote() -> None:
 
     assert finding.severity == "warning"
     assert finding.sentence == (
-        "Redis may use 8 MB, and 6,000 keys were evicted. The data of this run need about 34.5 MB, at 1000 B "
-        "a key."
+        "Redis may use 8 MiB, and 6 000 keys were evicted. The data of this run need about 34.5 MiB, at 1000 "
+        "B a key."
     )
     (change,) = finding.changes
     # 36 MB, and an hour of the 200 KB a second that found no room; a quarter is left.
@@ -78,7 +78,7 @@ def test_growth_without_end_is_seen_ahead() -> None:
     finding = keeps_contract(maxmemory_too_small, endless, run(using(bytes_per_observation=20e3)))
     assert finding.severity == "advice"
     assert finding.sentence == (
-        "Redis uses 32.4 MB of 8 GB and grows by 391 KB a second: at this rate it is full in 5.9 hours."
+        "Redis uses 32.4 MiB of 8 GiB and grows by 391 KiB a second: at this rate it is full in 5.9 hours."
     )
     # A day of it would want 64 GB; the machine has 24, of which Redis may hold three quarters.
     assert finding.changes[0].new == 18 * GB
@@ -88,7 +88,7 @@ def test_growth_without_end_is_seen_ahead() -> None:
 
 
 def test_streams_that_are_cut_are_no_growth_without_end() -> None:
-    """Vectors make entries of 33 KB: what fills the streams once is not what comes each hour."""
+    """Vectors make entries of 33 KiB: what fills the streams once is not what comes each hour."""
     filling = using(
         stream_entries=1200.0, stream_bytes=1200 * 33e3, stream_growth=600.0, bytes_per_observation=67e3
     )
@@ -176,7 +176,7 @@ def test_fragmentation_counts_from_a_ratio_and_from_bytes() -> None:
 
 
 def test_defragmentation_is_proposed_where_it_would_do_something() -> None:
-    """Below 100 MB the server leaves it alone, and a server without jemalloc does not name the switch."""
+    """Below 100 MiB the server leaves it alone, and a server without jemalloc does not name the switch."""
     torn = using(used_memory_bytes=100e6, fragmentation=1.6, wasted_bytes=60e6)
     assert keeps_contract(redis_memory.fragmentation, run(torn), run()).changes == ()
     big = replace(QUIET, used_memory_bytes=400e6, fragmentation=1.6, wasted_bytes=240e6)

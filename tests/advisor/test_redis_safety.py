@@ -70,7 +70,7 @@ def test_evictions_become_refusals() -> None:
     full = run(using(evicted_keys=21_500.0, refused_writes=3.0), maxmemory_policy=LRU)
     finding = redis_safety.keys_evicted(full)
     assert finding is not None
-    assert "threw away 21,500 keys during the run (redis.maxmemory-policy is allkeys-lru)" in finding.sentence
+    assert "threw away 21 500 keys during the run (redis.maxmemory-policy is allkeys-lru)" in finding.sentence
     (change,) = finding.changes
     assert (change.new, change.purpose) == ("noeviction", "data loss")
     assert change.expected(full).redis.refused_writes == 21_503
@@ -81,7 +81,8 @@ def test_the_risk_is_told_before_it_happens() -> None:
     finding = redis_safety.may_evict_patterns(run(maxmemory_policy=LRU))
     assert finding is not None
     assert finding.sentence.startswith(
-        "At 8 GB (32.4 MB in use) Redis begins to throw away any key (redis.maxmemory-policy is allkeys-lru)"
+        "At 8 GiB (32.4 MiB in use) Redis begins to throw away any key (redis.maxmemory-policy is "
+        "allkeys-lru)"
     )
 
 

@@ -45,7 +45,7 @@ class TestOppositeWishes:
         assert standing(settlement.findings) == {"redis.maxmemory": {4 * GIB}}
         (sentence,) = settlement.settled
         assert sentence == (
-            "redis.maxmemory 1 GB (test.cheap) was given up for 4 GB (test.safe): "
+            "redis.maxmemory 1 GiB (test.cheap) was given up for 4 GiB (test.safe): "
             "data loss comes before cost."
         )
 
@@ -100,10 +100,10 @@ class TestRefusals:
         [
             ("uvicorn.workers", 3, Means(cores=2), "there are 2 cores"),
             ("uvicorn.workers", 2, Means(cores=0.5), "there is 1 core"),
-            ("redis.maxmemory", 8 * GIB, Means(memory_bytes=8 * GIB), "the machine's memory of 8 GB"),
+            ("redis.maxmemory", 8 * GIB, Means(memory_bytes=8 * GIB), "the machine's memory of 8 GiB"),
             ("redis.maxmemory", 4 * GIB, Means(memory_bytes=64 * GIB, redis_limit_bytes=4 * GIB),
-             "its container's limit of 4 GB"),
-            ("container.redis.memory", 16 * GIB, Means(memory_bytes=8 * GIB), "has 8 GB of memory"),
+             "its container's limit of 4 GiB"),
+            ("container.redis.memory", 16 * GIB, Means(memory_bytes=8 * GIB), "has 8 GiB of memory"),
             ("redis.maxmemory", 0, PLENTY, "takes away the limit"),
             ("uvicorn.workers", 0, PLENTY, "a whole number from 1 up to 1024"),
             ("uvicorn.workers", 1.5, PLENTY, "a whole number"),

@@ -220,6 +220,13 @@ def test_the_budget_of_time_is_kept() -> None:
     assert found.seconds <= 150
 
 
+def test_a_search_cut_short_keeps_what_its_first_trial_held() -> None:
+    found = search(Queue(140, LATE), replace(SETTINGS, start=60, budget=40))
+    assert (found.ended, len(found.trials), found.high) == ("budget", 1, None)
+    assert found.low == 60
+    assert "rests on one trial" in found.notes[-1]
+
+
 def test_trials_that_cannot_carry_the_percentile_are_refused() -> None:
     goals = parse(["p99.9(predict)<80ms"])
     with pytest.raises(UsageError, match="--trial"):

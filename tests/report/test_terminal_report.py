@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 from runs import JUDGED, make_run, rows, usage
 
+from bench import words
 from bench.report import digits
 from bench.report.model import ListRow, Summary, summarise
 from bench.report.terminal import print_list, print_summary, render_list, render_summary
@@ -161,4 +162,4 @@ def test_durations_have_the_digits_that_make_sense(estimate: Estimate, shown: st
     ("share", "shown"), [(0.048, "4.8 %"), (0.0004, "0.04 %"), (0.999, "100 %"), (0.5, "50 %")]
 )
 def test_shares(share: float, shown: str) -> None:
-    assert digits.percent(share) == shown
+    assert words.percent(share) == shown

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bench import words
 from bench.report import digits
 from bench.report.charts import scales
 from bench.report.charts.chart import Area, Chart, Flag, Layer, Rule, Shade, Trace
@@ -193,8 +194,8 @@ def _memory(lines: Timelines) -> Figure:
         "Memory",
         "Resident memory of each part of the target.",
         _timeline("memory", "Resident memory by part", lines, _bytes_scale(top), layers),
-        _table(lines, named, _bytes),
-        _readings(named, _bytes),
+        _table(lines, named, words.size),
+        _readings(named, words.size),
     )
 
 
@@ -209,13 +210,13 @@ def _redis(lines: Timelines, used: Line) -> Figure:
         layers.append(Rule(limit, "maxmemory", "limit"))
         top = max(top, limit)
     else:
-        note += f" Its limit, {_bytes(limit)}, is far above."
+        note += f" Its limit, {words.size(limit)}, is far above."
     return Figure(
         "Redis' data",
         note,
         _timeline("redis", "Memory that Redis uses for its data", lines, _bytes_scale(top), layers),
-        _table(lines, {"used": used}, _bytes),
-        _readings({"used": used}, _bytes),
+        _table(lines, {"used": used}, words.size),
+        _readings({"used": used}, words.size),
     )
 
 
@@ -302,10 +303,6 @@ def _per_second(rate: float) -> str:
 
 def _cores(cores: float) -> str:
     return f"{cores:.2f} cores"
-
-
-def _bytes(value: float) -> str:
-    return f"{value / 2**30:.2f} GiB" if value >= 2**30 else f"{digits.number(value / _MEBIBYTE)} MiB"
 
 
 def _bytes_scale(top: float) -> scales.Scale:

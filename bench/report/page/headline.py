@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from bench import words
 from bench.report import digits
 from bench.report.advice import value
 from bench.report.model import OperationSummary, Summary
@@ -103,8 +104,8 @@ def _outcome(summary: Summary) -> str:
     if not totals.requests:
         return f"was to get the {summary.scenario} workload, but no request was made while it was measured"
     good = totals.requests - totals.errors
-    many = digits.count(totals.requests)
-    answered = f"all {many}" if not totals.errors else f"{digits.count(good)} of {many}"
+    many = words.count(totals.requests)
+    answered = f"all {many}" if not totals.errors else f"{words.count(good)} of {many}"
     rate = "" if summary.rate.value is None else f" ({digits.number(summary.rate.value)} per second)"
     return f"answered {answered} requests of the {summary.scenario} workload{rate}{_speed(summary)}"
 

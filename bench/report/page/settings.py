@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench import words
 from bench.knobs.catalogue import SETTABLE, find
 from bench.knobs.knob import KnobError
-from bench.report import digits
 from bench.report.advice import quantity, value
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def machine_of(manifest: Manifest) -> list[tuple[str, str]]:
     ]
     if manifest.corpus is not None:
         corpus = manifest.corpus
-        tokens = f"{digits.count(corpus.tokens)} tokens, {digits.count(corpus.vocabulary)} different"
+        tokens = f"{words.count(corpus.tokens)} tokens, {words.count(corpus.vocabulary)} different"
         rows.append(("corpus", f"{corpus.name}: {tokens}, SHA-256 {corpus.sha256[:12]}…"))
     return rows
 
