@@ -38,6 +38,7 @@ def evidence_of(record: RunRecord) -> Evidence | None:
         found,
         memory_bytes=float(manifest.fingerprint.must_match.memory_bytes),
         qdrant=replace(found.qdrant, recall=recall_of(record)),
+        redis=replace(found.redis, container_limit_bytes=found.number("container.redis.memory")),
         knobs={**_session_knobs(manifest), **found.knobs},
         chosen=frozenset(manifest.plan.target.knobs),
     )

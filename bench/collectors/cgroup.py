@@ -1,4 +1,4 @@
-"""CPU limits of the control group that this process runs in (Linux, version 1 and 2).
+"""CPU and memory limits of control groups (Linux, version 1 and 2).
 
 Container and Kubernetes CPU limits are CFS quotas: a group that has used its quota stands still until the
 next period. Those pauses are invisible in CPU shares and ruin high percentiles."""
@@ -18,6 +18,9 @@ class Throttling:
     periods: int
     throttled_periods: int
     throttled_seconds: float
+
+
+_NO_LIMIT = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -45,16 +48,16 @@ def _mounts(mountinfo: str) -> list[_Mount]:
     return found
 
 
-def cpu_directories(cgroup: str, mountinfo: str) -> list[Path]:
-    """The group's directory under the `cpu` controller and those above it, nearest first.
+def directories(cgroup: str, mountinfo: str, controller: str) -> list[Path]:
+    """The group's directory under the controller (`cpu`, `memory`) and those above it, nearest first.
 
-    `cgroup` and `mountinfo` are the texts of /proc/<pid>/cgroup and /proc/<pid>/mountinfo. On a hybrid
+    `cgroup` is the text of a process' /proc/<pid>/cgroup, `mountinfo` that of the own mounts. On a hybrid
     system version 1 is the one that holds the controller, so it is looked for first. Empty if none."""
     mounts = _mounts(mountinfo)
     paths = {}
     for line in cgroup.splitlines():
         hierarchy, controllers, path = line.split(":", 2)
-        if "cpu" in controllers.split(","):
+        if controller in controllers.split(","):
             paths["cgroup"] = PurePosixPath(path)
         elif hierarchy == "0" and not controllers:
             paths["cgroup2"] = PurePosixPath(path)
@@ -62,7 +65,7 @@ def cpu_directories(cgroup: str, mountinfo: str) -> list[Path]:
         for mount in mounts:
             if mount.filesystem != filesystem or filesystem not in paths:
                 continue
-            if filesystem == "cgroup" and "cpu" not in mount.options:
+            if filesystem == "cgroup" and controller not in mount.options:
                 continue
             return _upwards(paths[filesystem], mount)
     return []
@@ -74,6 +77,31 @@ def _upwards(path: PurePosixPath, mount: _Mount) -> list[Path]:
     directory = mount.point / inside
     steps = [directory, *directory.parents]
     return steps[: steps.index(mount.point) + 1]
+
+
+def memory_limit_of(pid: int) -> int | None:
+    """Bytes that a process may use by the limit of a group that this process is not in, such as a container;
+    None where it has no such limit, or none that can be read. The least of its groups counts."""
+    try:
+        own, its = (Path(f"/proc/{process}/cgroup").read_text() for process in ("self", pid))
+        mounts = Path("/proc/self/mountinfo").read_text()
+    except OSError:
+        return None
+    shared = set(directories(own, mounts, "memory"))
+    limits = [memory_limit(one) for one in directories(its, mounts, "memory") if one not in shared]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def memory_limit(directory: Path) -> int | None:
+    """Bytes that the group's own limit allows; None if it has none."""
+    for name in ("memory.max", "memory.limit_in_bytes"):
+        try:
+            text = (directory / name).read_text().strip()
+        except OSError:
+            continue
+        # Version 1 says "no limit" by the largest number of whole pages.
+        return None if text == "max" or int(text) >= _NO_LIMIT else int(text)
+    return None
 
 
 def quota_cores(directory: Path) -> float | None:

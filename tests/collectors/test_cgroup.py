@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ CONTAINER_V1 = (
     ],
 )
 def test_where_the_cpu_controller_keeps_the_own_group(own: str, mounts: str, directories: list[str]) -> None:
-    assert cgroup.cpu_directories(own, mounts) == [Path(directory) for directory in directories]
+    assert cgroup.directories(own, mounts, "cpu") == [Path(directory) for directory in directories]
 
 
 def group(folder: Path, stat: str, **files: str) -> Path:
@@ -80,3 +81,23 @@ def test_a_quota_on_a_parent_is_the_one_that_throttles(tmp_path: Path) -> None:
     assert cgroup.limiting_directory([own, parent, top]) == parent
     assert cgroup.limiting_directory([own, top]) == own
     assert cgroup.limiting_directory([]) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "limit"),
+    [
+        ("memory.max", "8589934592\n", 8 << 30),
+        ("memory.max", "max\n", None),
+        ("memory.limit_in_bytes", "8589934592\n", 8 << 30),
+        ("memory.limit_in_bytes", "9223372036854771712\n", None),
+        ("cpu.max", "max 100000\n", None),
+    ],
+)
+def test_the_memory_that_a_group_allows(tmp_path: Path, name: str, text: str, limit: int | None) -> None:
+    (tmp_path / name).write_text(text)
+    assert cgroup.memory_limit(tmp_path) == limit
+
+
+def test_a_process_of_the_own_group_has_no_container_limit() -> None:
+    assert cgroup.memory_limit_of(os.getpid()) is None
+    assert cgroup.memory_limit_of(2**31 - 2) is None

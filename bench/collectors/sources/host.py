@@ -123,7 +123,7 @@ def _limiting_group() -> Path | None:
         mounts = Path("/proc/self/mountinfo").read_text()
     except OSError:
         return None
-    return cgroup.limiting_directory(cgroup.cpu_directories(own, mounts))
+    return cgroup.limiting_directory(cgroup.directories(own, mounts, "cpu"))
 
 
 COLLECTOR: type[Collector] = HostCollector

@@ -9,7 +9,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from bench.collectors import redis_keys
+from bench.collectors import cgroup, redis_keys
 from bench.collectors.base import WHOLE, Collector, Context, Discovery, Knob, Metric, Row, counter, gauge
 from bench.targets.base import PartFacts
 
@@ -85,6 +85,7 @@ _COMMANDS = (
 
 _CONFIG = ("maxmemory", "maxmemory-policy", "appendonly", "appendfsync", "save", "io-threads", "maxclients")
 _WHOLE_NUMBERS = {"maxmemory", "io-threads", "maxclients"}
+_CONTAINER_LIMIT = "container.redis.memory"
 #: Only with this allocator can the server defragment; `activedefrag` is told whether or not.
 _DEFRAGMENTS = "jemalloc"
 
@@ -97,8 +98,9 @@ class RedisCollector:
     }
     min_interval: ClassVar[float] = 0.0
 
-    def __init__(self, address: str, context: Context) -> None:
+    def __init__(self, address: str, pid: int | None, context: Context) -> None:
         self._client = connect(address)
+        self._pid = pid
         self._keys = redis_keys.KeySampler(self._client, context.note)
         self._note = context.note
         self._run_id: str | None = None
@@ -107,7 +109,7 @@ class RedisCollector:
     @classmethod
     def create(cls, context: Context) -> Self | None:
         part = context.facts.part("redis")
-        return None if part is None or part.address is None else cls(part.address, context)
+        return None if part is None or part.address is None else cls(part.address, part.pid, context)
 
     def discover(self) -> Discovery:
         info: dict[str, Any] = self._client.info("all")
@@ -116,7 +118,10 @@ class RedisCollector:
             if "valkey_version" in info
             else ("Redis", info.get("redis_version"))
         )
-        return Discovery(PartFacts("redis", engine=engine, version=version), self._knobs(info))
+        knobs = self._knobs(info)
+        if self._pid is not None and (limit := cgroup.memory_limit_of(self._pid)) is not None:
+            knobs[_CONTAINER_LIMIT] = limit
+        return Discovery(PartFacts("redis", engine=engine, version=version), knobs)
 
     def sample(self) -> list[Row]:
         with self._client.pipeline(transaction=False) as pipeline:
