@@ -145,7 +145,8 @@ def search_exit(outcome: SearchOutcome) -> ExitCode:
     codes = []
     if outcome.ended == "interrupted":
         codes.append(ExitCode.INTERRUPTED)
-    if outcome.ended == "unsound" or (outcome.ended == "budget" and None in (outcome.low, outcome.high)):
+    unsettled = outcome.high is None or not outcome.low_settled
+    if outcome.ended == "unsound" or (outcome.ended == "budget" and unsettled):
         codes.append(ExitCode.INCONCLUSIVE)
     if outcome.ended == "refused" or (outcome.ended == "complete" and outcome.low is None):
         codes.append(ExitCode.OBJECTIVE)

@@ -81,7 +81,8 @@ class Trial:
 class SearchOutcome:
     """`low`: highest rate that held, `high`: lowest that did not (requests/s, None where there is none).
     `expected`: the utilisation law's ceiling after the probe. `binding_goal`, `binding`: the objective that
-    failed at `high` and what the advisor says binds there. `recommended`: rate to plan with."""
+    failed at `high` and what the advisor says binds there. `recommended`: rate to plan with.
+    `low_settled`: False if `low` rests on a single trial."""
 
     goals: tuple[Goal, ...]
     trials: list[Trial] = field(default_factory=list)
@@ -94,6 +95,7 @@ class SearchOutcome:
     binding_goal: Goal | None = None
     binding: Binding | None = None
     recommended: float | None = None
+    low_settled: bool = True
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
     error: BenchError | None = None
@@ -274,6 +276,7 @@ class Search:
             for trial in outcome.trials
             if trial.held and trial.purpose in ("probe", "preflight")
         ]
+        outcome.low_settled = False
         outcome.low = max((rate for rate in held if rate < (outcome.high or math.inf)), default=None)
         if outcome.low is not None:
             outcome.notes.append(

@@ -147,6 +147,8 @@ def _judgements(summary: Summary) -> Iterator[RenderableType]:
             yield indented(reason.sentence)
         for reason in summary.soundness.unknown:
             yield indented(f"not judged: {reason.sentence}")
+        if summary.soundness.level == "unsound":
+            yield indented("No advice is drawn from a broken measurement: mend the reason and measure again.")
     for verdict in summary.objectives:
         line = Text.assemble("Objective ", (verdict.objective, "bold"), ": ", word(verdict.verdict))
         yield line.append(f"; {verdict.sentence}") if verdict.sentence else line

@@ -223,7 +223,7 @@ def test_the_budget_of_time_is_kept() -> None:
 def test_a_search_cut_short_keeps_what_its_first_trial_held() -> None:
     found = search(Queue(140, LATE), replace(SETTINGS, start=60, budget=40))
     assert (found.ended, len(found.trials), found.high) == ("budget", 1, None)
-    assert found.low == 60
+    assert (found.low, found.low_settled) == (60, False)
     assert "rests on one trial" in found.notes[-1]
 
 
