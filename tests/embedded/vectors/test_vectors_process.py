@@ -96,6 +96,28 @@ def test_kill_9_loses_nothing_that_was_acknowledged(own_front: Front) -> None:
     assert front.client.count("vectors_k").count == 300
 
 
+def test_kill_9_after_a_refused_change_leaves_a_whole_collection(own_front: Front) -> None:
+    front = own_front
+    front.client.create_collection("vectors_r", models.VectorParams(size=2, distance=models.Distance.DOT))
+    front.client.upsert("vectors_r", models.Batch(ids=[1, 2], vectors=[[1, 2]] * 2))
+    body = {"payload": {"a": 1}, "points": [1, 99]}
+    assert front.http.post("/collections/vectors_r/points/payload", json=body).status_code == 404
+    front.client.set_payload("vectors_r", {"b": 1}, [2])
+    front.kill()
+    front.start()
+    assert front.client.retrieve("vectors_r", [2])[0].payload == {"b": 1}
+
+
+def test_aliases_outlive_the_process(own_front: Front) -> None:
+    front = own_front
+    front.client.create_collection("vectors_a", models.VectorParams(size=2, distance=models.Distance.DOT))
+    alias = models.CreateAlias(collection_name="vectors_a", alias_name="latest")
+    front.client.update_collection_aliases([models.CreateAliasOperation(create_alias=alias)])
+    front.kill()
+    front.start()
+    assert front.client.count("latest").count == 0
+
+
 def test_it_serves_within_seconds(own_front: Front) -> None:
     own_front.stop()
     started = time.monotonic()

@@ -335,7 +335,7 @@ ERRORS: list[tuple[str, str, Any, int, str]] = [
         "vectors.size: value 0 invalid",
     ),
     ("PUT", "/collections/new", {"vectors": {"size": 4, "distance": "Far"}}, 400, "unknown variant `Far`"),
-    ("PUT", "/collections/new", {"vectors": {"a": {"size": 4, "distance": "Dot"}}}, 400, "named vectors"),
+    ("PUT", "/collections/new", {"vectors": {"a": {"size": 4}}}, 400, "vectors.a: missing field `distance`"),
     ("PUT", "/collections/a%3Fb", {"vectors": {"size": 4, "distance": "Dot"}}, 422, "collection_name"),
     ("PUT", "/collections/%2E%2E", {"vectors": {"size": 4, "distance": "Dot"}}, 422, "collection_name"),
     ("PATCH", "/collections/{c}", {"hnsw_config": {"ef_construct": 2}}, 422, "must be 4 or larger"),
@@ -364,7 +364,35 @@ ERRORS: list[tuple[str, str, Any, int, str]] = [
     ("POST", "/collections/{c}/points/query", {"query": [1] * 4, "limit": 0}, 422, "limit"),
     ("POST", "/collections/{c}/points/query", {"query": [1] * 4, "limit": "x"}, 400, "limit"),
     ("POST", "/collections/{c}/points/query", {"query": [1] * 4, "using": "b"}, 400, "vector name error: b"),
-    ("POST", "/collections/{c}/points/query", {"query": {"fusion": "rrf"}}, 400, "nearest-neighbour"),
+    ("POST", "/collections/{c}/points/query", {"query": {"formula": {}}}, 400, "are supported here by"),
+    ("POST", "/collections/{c}/points/query", {"query": {"context": 3}}, 400, "wrong form of `context`"),
+    ("POST", "/collections/{c}/points/query", {"query": {"sample": "some"}}, 400, "unknown variant `some`"),
+    ("POST", "/collections/{c}/points/query", {"query": {"recommend": {}}}, 400, "At least one positive"),
+    (
+        "POST",
+        "/collections/{c}/points/query",
+        {"query": {"indices": [1], "values": [1]}},
+        400,
+        "supported here",
+    ),
+    ("POST", "/collections/{c}/points/query/groups", {"query": [1] * 4}, 400, "not supported here"),
+    ("PUT", "/collections/{c}/points?wait=maybe", {"points": []}, 400, "Format error in query parameters"),
+    ("POST", "/collections/{c}/points/payload", {"points": [1]}, 400, "missing field `payload`"),
+    ("POST", "/collections/{c}/points/payload", {"payload": {}}, 400, "PointsSelector"),
+    ("POST", "/collections/{c}/points/payload/delete", {"keys": [1], "points": [1]}, 400, "keys"),
+    ("POST", "/collections/{c}/points/batch", {"operations": [{"explode": {}}]}, 400, "UpdateOperation"),
+    ("PUT", "/collections/{c}/points/vectors", {"points": [{"id": 1}]}, 400, "missing field `vector`"),
+    ("GET", "/collections/{c}/points/777777", None, 404, "777777"),
+    ("PUT", "/collections/{c}/index", {"field_name": "a", "field_schema": "wonder"}, 400, "field_schema"),
+    (
+        "PUT",
+        "/collections/{c}/index",
+        {"field_name": "a", "field_schema": {"type": "text", "stemmer": {}}},
+        400,
+        "option `stemmer` of a text index is not supported here",
+    ),
+    ("POST", "/collections/aliases", {"actions": [{"invent_alias": {}}]}, 400, "AliasOperations"),
+    ("GET", "/telemetry?details_level=much", None, 400, "details_level"),
     (
         "POST",
         "/collections/{c}/points/query",
@@ -408,6 +436,23 @@ def test_a_batch_with_one_wrong_vector_stores_nothing(front: Front, name: str) -
     points = [{"id": 1, "vector": [0] * 4}, {"id": 2, "vector": [0] * 5}]
     assert front.http.put(f"/collections/{name}/points", json={"points": points}).status_code == 400
     assert front.client.count(name).count == 0
+
+
+def test_one_point_by_its_id(front: Front, filtered: str) -> None:
+    point = front.http.get(f"/collections/{filtered}/points/3").json()["result"]
+    assert (point["id"], point["payload"], len(point["vector"])) == (3, payload_of(3), 4)
+
+
+def test_a_single_node_is_no_cluster(front: Front, filtered: str) -> None:
+    assert front.http.get("/cluster").json()["result"] == {"status": "disabled"}
+    (shard,) = front.http.get(f"/collections/{filtered}/cluster").json()["result"]["local_shards"]
+    assert (shard["points_count"], shard["state"]) == (30, "Active")
+
+
+def test_a_path_or_method_that_is_not_there_is_told_nothing(front: Front) -> None:
+    for method, path in (("GET", "/nowhere"), ("DELETE", "/telemetry")):
+        answer = front.http.request(method, path)
+        assert (answer.status_code, answer.content) == (404, b"")
 
 
 def test_the_server_names_itself_and_its_health(front: Front) -> None:

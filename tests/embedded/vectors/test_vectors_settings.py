@@ -65,20 +65,48 @@ def test_null_and_unknown_fields_change_nothing() -> None:
 def test_quantization_is_replaced_whole_and_disabled_by_its_word() -> None:
     scalar = {"scalar": {"type": "int8", "quantile": 0.99}}
     made = Settings.from_request(BASE | {"quantization_config": scalar})
-    assert made.quantized
     assert made.patched({}).quantization == scalar
     binary = made.patched({"quantization_config": {"binary": {}}})
     assert binary.quantization == {"binary": {}}
-    assert not binary.patched({"quantization_config": "Disabled"}).quantized
+    assert binary.patched({"quantization_config": "Disabled"}).quantization is None
 
 
 def test_settings_of_the_vector_win_over_those_of_the_collection() -> None:
     made = Settings.from_request(BASE | {"hnsw_config": {"m": 8, "ef_construct": 50}})
     patched = made.patched({"vectors": {"": {"hnsw_config": {"m": 32}, "on_disk": True}}})
-    config = patched.for_engine()
-    assert (config.hnsw_config.m, config.hnsw_config.ef_construct) == (32, 50)
-    assert config.vectors[""].on_disk is True
+    vector = patched.for_engine().vectors[""]
+    assert (vector.hnsw_config.m, vector.hnsw_config.ef_construct) == (32, 50)
+    assert vector.on_disk is True
     assert patched.config()["params"]["vectors"]["hnsw_config"] == {"m": 32}
+
+
+def test_named_vectors_are_patched_one_by_one() -> None:
+    vectors = {"size": {"size": 8, "distance": "Dot"}, "b": {"size": 2, "distance": "Cosine"}}
+    made = Settings.from_request({"vectors": vectors, "hnsw_config": {"m": 8}})
+    assert made.sizes == {"size": 8, "b": 2}
+    scalar = {"scalar": {"type": "int8"}}
+    change = {"hnsw_config": {"m": 4}, "quantization_config": scalar}
+    patched = made.patched({"vectors": {"b": change}})
+    assert patched.params["vectors"] == {"size": vectors["size"], "b": vectors["b"] | change}
+    config = patched.for_engine()
+    assert (config.hnsw_config.m, config.vectors["b"].hnsw_config.m) == (8, 4)
+    assert config.vectors["size"].hnsw_config is None
+    assert not patched.same_index(made)
+    undone = patched.patched({"vectors": {"b": {"quantization_config": "Disabled"}}})
+    assert "quantization_config" not in undone.params["vectors"]["b"]
+    assert Settings.from_json(json.loads(json.dumps(patched.to_json()))) == patched
+
+
+def test_thresholds_look_at_the_largest_vector() -> None:
+    vectors = {"a": {"size": 8, "distance": "Dot"}, "b": {"size": 20, "distance": "Dot", "datatype": "uint8"}}
+    assert Settings.from_request({"vectors": vectors}).vector_bytes == 32
+
+
+def test_metadata_is_merged_by_its_keys() -> None:
+    made = Settings.from_request(BASE | {"metadata": {"a": 1, "b": 2}})
+    assert made.config()["metadata"] == {"a": 1, "b": 2}
+    assert made.patched({"metadata": {"b": 3}}).config()["metadata"] == {"a": 1, "b": 3}
+    assert "metadata" not in Settings.from_request(BASE).config()
 
 
 @pytest.mark.parametrize(("datatype", "size"), [(None, 32), ("float32", 32), ("float16", 16), ("uint8", 8)])
@@ -105,6 +133,11 @@ def test_the_size_of_a_vector_follows_its_datatype(datatype: str | None, size: i
         ({"vectors": {"size": 65537, "distance": "Dot"}}, 422, "from 1 to 65536"),
         ({"vectors": {"size": 8, "distance": "Dot", "datatype": "float8"}}, 400, "float8"),
         ({"vectors": {"size": 8, "distance": "Dot", "multivector_config": {}}}, 400, "multivectors"),
+        ({"vectors": {"a": {"size": 8}}}, 400, "vectors.a: missing field `distance`"),
+        ({"vectors": {}}, 400, "missing field `size`"),
+        ({"strict_mode_config": {"enabled": True}}, 400, "strict mode"),
+        ({"hnsw_config": {"memory": "warm"}}, 400, "cold, cached, pinned"),
+        ({"metadata": 3}, 400, "metadata"),
     ],
 )
 def test_what_is_refused_names_the_field(body: dict[str, Any], status: int, named: str) -> None:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,13 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -
 
 
 class Front:
-    """One process of the vector part on one data folder; may be stopped and started again."""
+    """One process of the vector part on one data folder; may be stopped and started again.
 
-    def __init__(self, data: Path) -> None:
+    `through` is a command that runs it, such as one that binds it to a core."""
+
+    def __init__(self, data: Path, through: Sequence[str] = ()) -> None:
         self.data = data
+        self.through = through
         self.log = data.with_suffix(".log")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -51,7 +54,8 @@ class Front:
         return self._client
 
     def start(self) -> Front:
-        argv = [sys.executable, "-m", MODULE, "--port", str(self.port), "--data", str(self.data)]
+        argv = [*self.through, sys.executable, "-m", MODULE]
+        argv += ["--port", str(self.port), "--data", str(self.data)]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(argv, stderr=log)
         wait_until(self._answers, "ready")

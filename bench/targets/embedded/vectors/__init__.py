@@ -6,8 +6,9 @@ qdrant-client takes for a Qdrant server. Storage, HNSW, quantization and filteri
 errors. One process, because the engine holds the interpreter lock and a lock on each shard's folder.
 
 Accepted, kept and reported, but without effect, for the engine or a single node has no such thing:
-shard and replica counts, WAL sizes, `memmap_threshold`, strict mode. Refused: named, sparse and multi
-vectors, prefetch and every query but nearest neighbours.
+shard and replica counts, WAL sizes, `memmap_threshold`. Refused with the error of a request that does not
+fit: sparse and multi vectors, vector names that come later, strict mode, group queries, distance matrices,
+formulas, snapshots, changes of shards.
 """
 
 TITLE = "qdrant - vector search engine"

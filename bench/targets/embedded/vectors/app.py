@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import logging
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
@@ -17,10 +19,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from . import TITLE, VERSION, metrics
+from .endpoints import COUNTED, ENDPOINTS
 from .errors import ApiError
 from .metrics import RestMetrics
-from .routes import COUNTED, ENDPOINTS, Handler, Request
+from .request import Handler, Request
+from .rules import Json
 from .store import Store
+from .telemetry import Telemetry, details_level
 
 _log = logging.getLogger(__name__)
 
@@ -42,10 +47,11 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
         status = 200
-        envelope: dict[str, Any]
+        envelope: Json
         try:
             body = await _read(receive) if self._has_body else b""
-            result = self._handler(Request(self._store, scope["path_params"], body))
+            request = Request(self._store, scope["path_params"], body, scope["query_string"])
+            result = self._handler(request)
             if self._awaits:
                 result = await result
             envelope = {"result": result, "status": "ok"}
@@ -89,12 +95,22 @@ async def _read(receive: Receive) -> bytes:
 def create_app(store: Store) -> Starlette:
     """The application that serves `store`; it closes the store when it ends."""
     rest = RestMetrics()
+    telemetry = Telemetry(store, rest, uuid.uuid4(), datetime.now(UTC))
 
     async def root(_: HttpRequest) -> Response:
         return JSONResponse({"title": TITLE, "version": VERSION})
 
     async def healthy(_: HttpRequest) -> Response:
         return PlainTextResponse("healthz check passed")
+
+    async def ready(_: HttpRequest) -> Response:
+        return PlainTextResponse("all shards are ready")
+
+    async def unknown(_: HttpRequest, __: Exception) -> Response:
+        return Response(status_code=404)
+
+    def tell(request: Request) -> Json:
+        return telemetry.collect(details_level(request.parameter("details_level")))
 
     async def metrics_page(_: HttpRequest) -> Response:
         return PlainTextResponse(metrics.render(store.collections, rest))
@@ -107,8 +123,9 @@ def create_app(store: Store) -> Starlette:
 
     routes = [
         Route(path, Endpoint(store, rest, method, path, handler), methods=[method])
-        for method, path, handler in ENDPOINTS
+        for method, path, handler in (*ENDPOINTS, ("GET", "/telemetry", tell))
     ]
-    routes += [Route(path, healthy) for path in ("/healthz", "/livez", "/readyz")]
+    routes += [Route("/healthz", healthy), Route("/livez", healthy), Route("/readyz", ready)]
     routes += [Route("/", root), Route("/metrics", metrics_page)]
-    return Starlette(routes=routes, lifespan=lifespan)
+    # As the server does: nothing is said of a path, or of a method on it, that there is not.
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: unknown, 405: unknown})

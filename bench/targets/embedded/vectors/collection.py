@@ -8,16 +8,18 @@ import logging
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import qdrant_edge as engine
 
+from .payload_index import describe_index
 from .reindex import BuildError, optimization_due, start_build
+from .rules import Json
 from .settings import Settings
 from .wire import PointId, engine_error
-
-Json = dict[str, Any]
+from .writes import Effect, Write, root_of
 
 _log = logging.getLogger(__name__)
 _MANIFEST = "collection.json"
@@ -52,8 +54,11 @@ class Collection:
         self._builds = builds
         self._shard: Any = None
         self._writing = asyncio.Lock()
-        self._journal: deque[Any] | None = None
+        # The operations since the shard was copied, and whether the engine refused each of them.
+        self._journal: deque[tuple[Any, bool]] | None = None
         self._unindexed: set[PointId] = set()
+        # Of those that a restart forgot, only the number is known, if every point has all vectors.
+        self._forgotten = 0
         self._operations = 0
         self._changes = 0
         self._declined_at: int | None = None
@@ -89,6 +94,8 @@ class Collection:
             if path != collection._shard_path:
                 shutil.rmtree(path)
         collection._shard = engine.EdgeShard.load(str(collection._shard_path))
+        info = collection._shard.info()
+        collection._forgotten = max(0, info.points_count - collection._indexed(info))
         return collection
 
     @property
@@ -117,12 +124,31 @@ class Collection:
     def count(self, request: Any) -> int:
         return int(_ask(self._shard.count, request))
 
+    def facet(self, request: Any) -> list[Any]:
+        """The values of a payload field, each with the number of points that have it."""
+        return list(_ask(self._shard.facet, request).hits)
+
     def retrieve(self, ids: Iterable[Any], with_payload: Any, with_vector: Any) -> list[Any]:
         return list(_ask(self._shard.retrieve, list(ids), with_payload, with_vector))
 
     @property
     def points(self) -> int:
         return int(self._shard.info().points_count)
+
+    def vector_counts(self) -> dict[str, int]:
+        """The number of points that have each of the vectors."""
+        if len(self.settings.sizes) == 1:
+            return dict.fromkeys(self.settings.sizes, self.points)
+        return {
+            name: self.count(
+                engine.CountRequest(filter=engine.Filter(must=[engine.HasVectorCondition(name)]))
+            )
+            for name in self.settings.sizes
+        }
+
+    @property
+    def optimizer_status(self) -> Any:
+        return {"error": self._error} if self._error else "ok"
 
     @property
     def building(self) -> bool:
@@ -133,20 +159,17 @@ class Collection:
         info = self._shard.info()
         return {
             "status": self._status(),
-            "optimizer_status": {"error": self._error} if self._error else "ok",
+            "optimizer_status": self.optimizer_status,
             "warnings": [],
             "indexed_vectors_count": info.indexed_vectors_count,
             "points_count": info.points_count,
             "segments_count": info.segments_count,
             "config": self.settings.config(),
-            "payload_schema": {
-                field: {"data_type": str(index.data_type).rpartition(".")[2].lower(), "points": index.points}
-                for field, index in info.payload_schema.items()
-            },
+            "payload_schema": {field: describe_index(index) for field, index in info.payload_schema.items()},
         }
 
     def _status(self) -> str:
-        if self._building:
+        if self._task is not None:
             return "yellow"
         if self._error:
             return "red"
@@ -155,53 +178,67 @@ class Collection:
 
     # Writes
 
-    async def upsert(self, points: list[Any]) -> int:
-        """Insert or replace points; returns the operation's number. Raises ApiError."""
-        return await self._apply(
-            engine.UpdateOperation.upsert_points(points), added=[point.id for point in points]
-        )
-
-    async def delete(self, ids: list[Any]) -> int:
-        """Delete points by id; returns the operation's number."""
-        # The engine's own form of an id: a UUID may be spelt in several ways.
-        found = [record.id for record in self.retrieve(ids, False, False)]
-        return await self._apply(engine.UpdateOperation.delete_points(found), removed=found)
-
-    async def delete_matching(self, query_filter: Any) -> int:
-        """Delete the points that pass a filter; returns the operation's number."""
-        ids: list[Any] = []
-        offset = None
-        while True:
-            page, offset = self.scroll(
-                engine.ScrollRequest(
-                    offset=offset, limit=1000, filter=query_filter, with_payload=False, with_vector=False
-                )
-            )
-            ids += [record.id for record in page]
-            if offset is None:
-                return await self.delete(ids)
-
-    async def create_index(self, field: str, schema: Any) -> int:
-        return await self._apply(engine.UpdateOperation.create_field_index(field, schema))
-
-    async def delete_index(self, field: str) -> int:
-        return await self._apply(engine.UpdateOperation.delete_field_index(field))
-
-    async def _apply(
-        self, operation: Any, added: Sequence[PointId] = (), removed: Sequence[PointId] = ()
-    ) -> int:
+    async def apply(self, write: Write) -> int:
+        """Do it; returns the operation's number. Raises ApiError where the engine refuses it."""
         async with self._writing:
-            _ask(self._shard.update, operation)
-            if self._journal is not None:
-                self._journal.append(operation)
-            self._unindexed.update(added)
-            self._unindexed.difference_update(removed)
-            self._changes += len(added) + len(removed)
+            touched = self._touched(write)
+            self._update(write.operation)
+            if write.effect is Effect.GONE:
+                self._unindexed.difference_update(touched)
+            else:
+                self._unindexed.update(touched)
+            self._changes += len(touched)
             self._operations += 1
             number = self._operations
         self._flush_later()
         self.consider_build()
         return number
+
+    async def create_index(self, field: str, schema: Any) -> int:
+        return await self.apply(Write(engine.UpdateOperation.create_field_index(field, schema), Effect.NONE))
+
+    async def delete_index(self, field: str) -> int:
+        return await self.apply(Write(engine.UpdateOperation.delete_field_index(field), Effect.NONE))
+
+    def _update(self, operation: Any) -> None:
+        refused = True
+        try:
+            _ask(self._shard.update, operation)
+            refused = False
+        finally:
+            # What the engine refuses it may have done in part.
+            if self._journal is not None:
+                self._journal.append((operation, refused))
+
+    def _touched(self, write: Write) -> Sequence[PointId]:
+        """The ids, in the engine's own form, of the points that the write takes out of the index."""
+        if write.effect is Effect.STORED:
+            return write.ids
+        if write.effect is Effect.NONE:
+            return ()
+        if write.effect is Effect.EDITED and not self._indexes_any_of(write.fields):
+            return ()
+        if write.matching is not None:
+            return self._matching(write.matching)
+        # A UUID may be spelt in several ways.
+        return [record.id for record in self.retrieve(write.ids, False, False)]
+
+    def _indexes_any_of(self, fields: frozenset[str] | None) -> bool:
+        indexed = {root_of(path) for path in self._shard.info().payload_schema}
+        return bool(indexed if fields is None else indexed & fields)
+
+    def _matching(self, condition: Any) -> list[PointId]:
+        ids: list[PointId] = []
+        offset = None
+        while True:
+            page, offset = self.scroll(
+                engine.ScrollRequest(
+                    offset=offset, limit=1000, filter=condition, with_payload=False, with_vector=False
+                )
+            )
+            ids += [record.id for record in page]
+            if offset is None:
+                return ids
 
     def _flush_later(self) -> None:
         if self._flush_timer is None:
@@ -225,9 +262,12 @@ class Collection:
                 return False
         if self._outdated:
             return True
-        # After a restart nobody knows which points were replaced since the last build: a lower bound.
-        unindexed = max(len(self._unindexed), info.points_count - info.indexed_vectors_count)
-        return optimization_due(self.settings, info.points_count, info.indexed_vectors_count, unindexed)
+        unindexed = len(self._unindexed) + self._forgotten
+        return optimization_due(self.settings, info.points_count, self._indexed(info), unindexed)
+
+    def _indexed(self, info: Any) -> int:
+        """The number of indexed points: the engine counts vectors."""
+        return int(info.indexed_vectors_count) // len(self.settings.sizes)
 
     def consider_build(self) -> None:
         """Start building the index in the background where it is due and allowed."""
@@ -249,6 +289,7 @@ class Collection:
                 if await build.optimize() or self._outdated:
                     await self._switch_to(target)
                     indexed_by_build = set()
+                    self._forgotten = 0
                     self._declined_at = None
                 else:
                     self._unindexed |= indexed_by_build
@@ -277,7 +318,9 @@ class Collection:
         fresh = engine.EdgeShard.load(str(target))
         try:
             while self._journal:
-                fresh.update(self._journal.popleft())
+                operation, refused = self._journal.popleft()
+                with suppress(Exception) if refused else nullcontext():
+                    fresh.update(operation)
                 await asyncio.sleep(0)
             # No await from here on: nothing can be written between the last replay and the switch.
             self._save(self.settings, self._number + 1, outdated=False)

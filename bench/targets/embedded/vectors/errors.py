@@ -43,6 +43,16 @@ def malformed(reason: str) -> ApiError:
     return ApiError(400, f"Format error in JSON body: {reason}")
 
 
+def malformed_query(reason: str) -> ApiError:
+    """A parameter of the URL that cannot be read."""
+    return ApiError(400, f"Format error in query parameters: {reason}")
+
+
+def unsupported(what: str) -> ApiError:
+    """Part of Qdrant's interface, and not of this server's."""
+    return wrong_input(f"{what} are not supported here")
+
+
 def out_of_range(field: str, value: object, rule: str) -> ApiError:
     """Of the right shape, with a value outside the legal range."""
     return ApiError(422, f"Validation error in JSON body: [{field}: value {value} invalid, must be {rule}]")

@@ -134,6 +134,8 @@ _MATCHES: dict[str, Callable[[Any], Any]] = {
     "text": engine.MatchText,
     "text_any": engine.MatchTextAny,
     "phrase": engine.MatchPhrase,
+    "prefix": engine.MatchPrefix,
+    "substring": engine.MatchSubstring,
     "any": engine.MatchAny,
     "except": engine.MatchExcept,
 }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from itertools import accumulate
+from time import time
 
 from . import VERSION
 from .collection import Collection
@@ -12,23 +14,27 @@ from .collection import Collection
 # The server's histogram bounds, in seconds.
 BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 2, 5, 10, 20, 50)
 
+_MICROSECONDS = 1_000_000
+
 _Samples = Iterable[tuple[dict[str, str], float]]
 
 
 class Durations:
     """Count and durations of the answers of one endpoint with one status."""
 
-    __slots__ = ("buckets", "count", "high", "low", "total")
+    __slots__ = ("buckets", "count", "high", "last", "low", "total")
 
     def __init__(self) -> None:
         self.count = 0
         self.total = 0.0
         self.low = float("inf")
         self.high = 0.0
+        self.last = 0.0
         self.buckets = [0] * (len(BUCKETS) + 1)
 
     def add(self, seconds: float) -> None:
         self.count += 1
+        self.last = time()
         self.total += seconds
         if seconds < self.low:
             self.low = seconds
@@ -49,6 +55,20 @@ class RestMetrics:
         if durations is None:
             durations = self._responses[key] = Durations()
         durations.add(seconds)
+
+    def describe(self) -> dict[str, dict[str, dict[str, object]]]:
+        """By endpoint and status, in the form of the telemetry; durations are in microseconds."""
+        told: dict[str, dict[str, dict[str, object]]] = {}
+        for (method, endpoint, status), durations in sorted(self._responses.items()):
+            told.setdefault(f"{method} {endpoint}", {})[str(status)] = {
+                "count": durations.count,
+                "avg_duration_micros": durations.total / durations.count * _MICROSECONDS,
+                "min_duration_micros": durations.low * _MICROSECONDS,
+                "max_duration_micros": durations.high * _MICROSECONDS,
+                "total_duration_micros": round(durations.total * _MICROSECONDS),
+                "last_responded": datetime.fromtimestamp(durations.last, UTC).isoformat(),
+            }
+        return told
 
     def render(self) -> str:
         """As the server does, durations are told of answers with status 200 only."""
@@ -119,6 +139,11 @@ def _histogram(name: str, meaning: str, samples: list[tuple[dict[str, str], Dura
 def render(collections: list[Collection], rest: RestMetrics) -> str:
     """The whole page."""
     points = {collection.name: collection.points for collection in collections}
+    vectors = [
+        (collection.name, vector, count)
+        for collection in collections
+        for vector, count in collection.vector_counts().items()
+    ]
     gauges: list[tuple[str, str, _Samples]] = [
         ("app_info", "information about qdrant server", [({"name": "qdrant", "version": VERSION}, 1)]),
         ("app_status_recovery_mode", "is the server in recovery mode", [({}, 0)]),
@@ -132,12 +157,12 @@ def render(collections: list[Collection], rest: RestMetrics) -> str:
         (
             "collection_vectors",
             "amount of vectors grouped by vector name",
-            [({"collection": name, "vector": ""}, count) for name, count in points.items()],
+            [({"collection": name, "vector": vector}, count) for name, vector, count in vectors],
         ),
         (
             "collections_vector_total",
             "total number of vectors in all collections",
-            [({}, sum(points.values()))],
+            [({}, sum(count for _, _, count in vectors))],
         ),
         (
             "collection_running_optimizations",

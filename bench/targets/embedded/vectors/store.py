@@ -1,12 +1,13 @@
-"""All collections of one data folder."""
+"""All collections of one data folder, and their aliases."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
 
+from .aliases import Aliases
 from .collection import Collection
-from .errors import existing_collection, out_of_range, unknown_collection
+from .errors import existing_collection, out_of_range, unknown_collection, wrong_input
 from .settings import Settings
 
 _FORBIDDEN = frozenset('<>:"/\\|?*\0')
@@ -14,7 +15,7 @@ _MAX_NAME_BYTES = 255
 
 
 class Store:
-    """Collections by name. Index builds run one at a time: they use every core that there is."""
+    """Collections by name or alias. Index builds run one at a time: they use every core that there is."""
 
     def __init__(self, data: Path) -> None:
         """Load what is there. Raises OSError, and RuntimeError for a collection that cannot be loaded."""
@@ -29,6 +30,10 @@ class Store:
                 raise RuntimeError(f"collection {home.name}: {error}") from error
             if collection is not None:
                 self._collections[home.name] = collection
+        try:
+            self.aliases = Aliases(data / "aliases.json")
+        except ValueError as error:
+            raise RuntimeError(f"aliases.json: {error}") from error
 
     def start(self) -> None:
         """Resume the index builds that a restart cut short. Needs the running event loop."""
@@ -40,14 +45,20 @@ class Store:
         return list(self._collections.values())
 
     def __contains__(self, name: str) -> bool:
+        return name in self._collections or name in self.aliases
+
+    def is_collection(self, name: str) -> bool:
+        """Whether it is a collection's own name."""
         return name in self._collections
 
     def get(self, name: str) -> Collection:
-        """Raises ApiError (404) for an unknown name."""
-        try:
-            return self._collections[name]
-        except KeyError:
-            raise unknown_collection(name) from None
+        """The collection of that name or alias. Raises ApiError (404) for an unknown one."""
+        collection = self._collections.get(name)
+        if collection is None:
+            collection = self._collections.get(self.aliases.target(name) or "")
+        if collection is None:
+            raise unknown_collection(name)
+        return collection
 
     def create(self, name: str, settings: Settings) -> None:
         """Raises ApiError for a name that is taken or cannot be a folder's."""
@@ -56,12 +67,17 @@ class Store:
         home = self._home / name
         if home.exists():  # Also one that is just being dropped.
             raise existing_collection(name)
+        if name in self.aliases:
+            raise wrong_input(
+                f"Can't create collection with name {name}. Alias with the same name already exists"
+            )
         self._collections[name] = Collection.create(home, settings, self._builds)
 
     async def drop(self, name: str) -> bool:
-        """Delete a collection and its data; False where there is none."""
+        """Delete a collection by its own name, with its data and aliases; False where there is none."""
         collection = self._collections.pop(name, None)
         if collection is not None:
+            self.aliases.forget(name)
             await collection.drop()
         return collection is not None
 
