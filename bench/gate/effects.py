@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from bench.gate.values import ALL, METRICS, Metric, RunValues
 from bench.stats import paired as statistics
 from bench.stats.paired import Shift
@@ -18,6 +21,8 @@ _ROUNDING = 1e-12
 #: Of so many pairs, the one with the lowest and the one with the highest ratio do not count: a machine that
 #: does something else for a minute spoils a run, and in Student's interval one such run hides any change.
 _PAIRS_PER_TRIMMED = 8
+#: Fewer pairs do not tell how the machine's speed shows in a metric.
+LEAST_ADJUSTED = 6
 
 Design = Literal["paired", "independent"]
 
@@ -77,11 +82,7 @@ def effect(
         change = math.expm1(float(logs[1].mean() - logs[0].mean()))
         return Effect(metric, operation, values_a, values_b, change)
     differences = statistics.log_ratios(values_a, values_b) if design == "paired" else None
-    shift = (
-        statistics.welch(*logs)
-        if differences is None
-        else statistics.paired(differences, trim=len(differences) // _PAIRS_PER_TRIMMED)
-    )
+    shift = statistics.welch(*logs) if differences is None else _paired_shift(metric, logs, a, b)
     return Effect(
         metric,
         operation,
@@ -94,6 +95,19 @@ def effect(
         p=None if differences is None else statistics.signed_rank_p(differences.tolist()),
         robust=None if differences is None else math.expm1(statistics.hodges_lehmann(differences)),
     )
+
+
+def _paired_shift(
+    metric: Metric, logs: tuple[ArrayLike, ArrayLike], a: Sequence[RunValues], b: Sequence[RunValues]
+) -> Shift:
+    """Of times, what the machine's own speed explains is taken out where every run knows it."""
+    trim = len(a) // _PAIRS_PER_TRIMMED
+    slowness = [[run.machine_seconds or 0.0 for run in runs] for runs in (a, b)]
+    known = all(seconds > 0 for side in slowness for seconds in side)
+    if metric.unit == "s" and known and len(a) >= LEAST_ADJUSTED:
+        machine = statistics.logarithms(slowness[0]), statistics.logarithms(slowness[1])
+        return statistics.adjusted(logs, machine, trim)
+    return statistics.paired(np.asarray(logs[1]) - np.asarray(logs[0]), trim)
 
 
 def _of_shares(

@@ -88,6 +88,10 @@ class RunValues(BaseModel):
     foreign_cores: float | None = Field(
         default=None, description="cores that other processes of the machine kept busy meanwhile"
     )
+    machine_seconds: float | None = Field(
+        default=None,
+        description="CPU time of the collector's fixed piece of work meanwhile: how slow the machine was",
+    )
     load: dict[str, Any] = Field(description="the plan without its target: what was sent, how, for how long")
     compared: Compared
 
@@ -113,6 +117,7 @@ def run_values(record: RunRecord) -> RunValues:
         errors={name: totals.errors for name, totals in counts.items()},
         must_match=manifest.fingerprint.must_match,
         foreign_cores=_foreign_cores(record),
+        machine_seconds=_machine_seconds(record),
         load=load_shape(manifest.plan),
         compared=Compared(
             kind=target.kind,
@@ -194,6 +199,15 @@ def _foreign_cores(record: RunRecord) -> float | None:
             known += per_second(*series, phase.start, phase.end) or 0.0
     cores = record.manifest.fingerprint.must_match.cores
     return round(max(0.0, float(inside.mean()) * cores - known), 3)
+
+
+def _machine_seconds(record: RunRecord) -> float | None:
+    phase, series = record.phase("measure"), record.metrics().get(("machine", "", "work_seconds"))
+    if phase is None or phase.end is None or series is None:
+        return None
+    times, seconds = series
+    inside = seconds[(times >= phase.start) & (times <= phase.end)]
+    return float(inside.mean()) if len(inside) else None
 
 
 def flat(shape: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

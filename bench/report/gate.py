@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bench.gate.effects import Effect
+from bench import words
+from bench.gate.effects import LEAST_ADJUSTED, Effect
 from bench.gate.noninferiority import RISK, Judged
 from bench.gate.pairs import Outcome, Rules, Side
 from bench.gate.values import ALL, METRICS, RunValues
@@ -95,7 +96,20 @@ def notes(report: GateReport) -> list[str]:
     for one in report.outcome.ungated:
         operation = "" if one.operation == ALL else f"{one.operation}: "
         lines.append(f"not gated: {operation}{METRICS[one.metric].title}, {one.reason}")
-    return lines + conditions(report.runs)
+    return lines + _speed(report.runs) + conditions(report.runs)
+
+
+def _speed(runs: Sequence[RunValues]) -> list[str]:
+    """How far the machine's own speed went apart, which the intervals take into account."""
+    slowness = [run.machine_seconds for run in runs if run.machine_seconds]
+    if len(slowness) < len(runs) or len(runs) < 2 * LEAST_ADJUSTED:
+        return []
+    apart = max(slowness) / min(slowness) - 1
+    sentence = (
+        f"the machine itself was up to {words.percent(apart)} slower in one run than in another; times and "
+        "CPU are compared with that taken out"
+    )
+    return [sentence]
 
 
 def conditions(runs: Sequence[RunValues]) -> list[str]:

@@ -30,7 +30,7 @@ def test_sources_come_with_their_own_rows_and_the_end_says_what_it_cost(
     one.read_until(lambda seen: len(seen.times("host")) >= 20 and seen.times("kato"))
     one.finish()
 
-    assert {row[1] for row in one.rows} == {"host", "process", "redis", "kato"}
+    assert {row[1] for row in one.rows} == {"host", "machine", "process", "redis", "kato"}
     assert {row[2] for row in one.rows if row[1] == "process" and "/" not in row[2]} == {
         *("load-0", "collectors", "redis", "kato")
     }

@@ -6,7 +6,7 @@ import pytest
 from made_values import made
 
 from bench.gate.effects import Effect, effect, every_effect
-from bench.gate.values import ALL, METRICS
+from bench.gate.values import ALL, METRICS, RunValues
 
 A = [made(f"a{n}", factor) for n, factor in enumerate((1.00, 1.02, 0.99, 1.01))]
 B = [made(f"b{n}", factor) for n, factor in enumerate((1.10, 1.13, 1.08, 1.12))]
@@ -94,3 +94,27 @@ def test_failures_that_come_in_clusters_widen_the_interval() -> None:
     assert narrow.change == pytest.approx(wide.change) == pytest.approx(0.025)
     assert narrow.worse is True
     assert wide.worse is None
+
+
+def test_the_machines_own_speed_is_taken_out_of_times_and_cpu() -> None:
+    slowness = (1.0, 1.2, 0.9, 1.3, 1.1, 0.95)
+    apart = (1.1, 0.9, 1.2, 1.0, 0.85, 1.15)
+
+    def side(factor: float, machine: tuple[float, ...]) -> list[RunValues]:
+        return [
+            made(f"{factor}{number}", factor * slow * (1 + number % 3 / 500), machine_seconds=2.7e-4 * slow)
+            for number, slow in enumerate(machine)
+        ]
+
+    a, b = side(1.0, slowness), side(1.15, apart)
+    for metric, operation in (("service_p50", "predict"), ("kato_cpu", ALL)):
+        one = effect(METRICS[metric], operation, a, b, "paired")
+        assert one is not None
+        assert one.low is not None
+        assert one.high is not None
+        assert 0.13 < one.low < one.high < 0.17
+    unknown = [run.model_copy(update={"machine_seconds": None}) for run in b]
+    plain = effect(METRICS["service_p50"], "predict", a, unknown, "paired")
+    assert plain is not None
+    assert plain.low is not None
+    assert plain.low < 0

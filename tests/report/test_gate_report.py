@@ -19,7 +19,7 @@ from bench.gate.noninferiority import Tolerance, judge, overall
 from bench.gate.pairs import Outcome, Pair, Repeated, Rules
 from bench.report import effects, junit, markdown
 from bench.report.comparison import print_comparison, print_gate
-from bench.report.gate import ComparisonReport, GateReport, comparison_json, gate_json, headline
+from bench.report.gate import ComparisonReport, GateReport, comparison_json, gate_json, headline, notes
 
 NOISE = (1.0, 1.02, 0.98, 1.01)
 
@@ -190,3 +190,17 @@ def test_numbers_read_well() -> None:
     assert effects.change(one) == "-0.4 %"
     assert effects.interval(one) == "n/a"
     assert effects.value(one.metric, one.a) == "2.20 ms"
+
+
+def test_it_says_how_far_the_machine_went_apart() -> None:
+    pairs = [
+        Pair(
+            "baseline",
+            made(f"a{number}", machine_seconds=2.7e-4),
+            made(f"b{number}", machine_seconds=2.7e-4 * (1.2 if number == 3 else 1.0)),
+        )
+        for number in range(6)
+    ]
+    said = notes(report(outcome=Outcome("pass", [], pairs)))
+    assert any("up to 20 % slower in one run than in another" in line for line in said)
+    assert not any("slower in one run" in line for line in notes(report()))
