@@ -8,7 +8,10 @@ ARGS ?=
 # The whole road on real deployments, half an hour; STORY=quick takes a few minutes.
 STORY_STEPS = story-faults story-patches story-capacity story-gate story-report
 
-.PHONY: run test lint check clean story $(STORY_STEPS)
+# Tables and endurance of the embedded deployment (docs/embedded.md).
+EMBEDDED = knob-table soak
+
+.PHONY: run test lint check clean story $(STORY_STEPS) $(EMBEDDED)
 
 run: $(RUN_STAMP)
 	$(BIN)/kato-bench run $(ARGS)
@@ -21,6 +24,12 @@ story: $(STAMP)
 
 $(STORY_STEPS): story-%: $(STAMP)
 	@$(BIN)/python -m tests.story.$*
+
+knob-table: $(STAMP)
+	@$(BIN)/python -m tests.tables.knobs $(ARGS)
+
+soak: $(STAMP)
+	@$(BIN)/python -m tests.tables.soak $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

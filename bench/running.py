@@ -6,9 +6,12 @@ import json
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench import words
+from bench.collectors.process_tree import memory_bytes
 from bench.errors import ExitCode, decisive
 from bench.flags import RunFlags, make_plan, target_plan
 from bench.loadgen.catalogue import find
@@ -48,31 +51,48 @@ def keep_up(
     port: int | None,
     data_dir: Path | None,
     *,
+    keep: bool,
     as_json: bool,
 ) -> ExitCode:
-    """Start the embedded deployment, print where it is, and keep it until a signal comes or a part dies."""
+    """Start the embedded deployment, print where it is, and keep it up until a signal comes or a part dies.
+
+    Its folder disappears with it unless it is `data_dir`, or `keep` says that it stays."""
     plan = target_plan(RunFlags(workers=workers, profile=profile, set=settings, fault=faults))
     ended = threading.Event()
     with Supervisor() as supervisor, interruptible(ended.set):
+        folder = data_dir or Path(tempfile.mkdtemp(prefix="kato-bench-"))
         deployment = EmbeddedDeployment(
             supervisor,
-            data_dir or Path(tempfile.mkdtemp(prefix="kato-bench-")),
+            folder,
             plan.profile,
             plan.knobs,
             port,
             faults=plan.faults,
-            keep=data_dir is not None,
+            keep=keep or data_dir is not None,
         )
         try:
             for warning in deployment.warnings:
                 say(warning)
+            began = time.monotonic()
             facts = deployment.start()
+            seconds = time.monotonic() - began
+            memory = memory_bytes(part.pid for part in facts.parts if part.pid is not None)
             if as_json:
-                print(json.dumps(facts.to_json()), flush=True)
+                print(
+                    json.dumps(
+                        {**facts.to_json(), "start_seconds": round(seconds, 3), "memory_bytes": memory}
+                    ),
+                    flush=True,
+                )
             else:
                 for part in facts.parts:
                     print(f"{part.name:<11}{part.address or '-':<28}{part.engine or ''} {part.version or ''}")
-                print("Ctrl-C ends it.", flush=True)
+                print(f"Up in {seconds:.1f} s, in {words.size(memory)} of memory and below {folder}.")
+                stays = keep or data_dir is not None
+                print(
+                    f"Ctrl-C ends it{'; the folder stays' if stays else ' and removes the folder'}.",
+                    flush=True,
+                )
             while not ended.wait(1.0):
                 deployment.check()
         finally:

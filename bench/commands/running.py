@@ -89,9 +89,15 @@ def up(
     data_dir: Annotated[
         Path | None, typer.Option("--data-dir", help="keep data and logs here [default: a temporary folder]")
     ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="keep the temporary folder too")] = False,
+    list_faults: Annotated[bool, typer.Option("--list-faults", help="list what --fault takes")] = False,
     json_: options.Json = False,
 ) -> None:
     """Start the embedded deployment, print its addresses, and keep it until Ctrl-C."""
+    if list_faults:
+        from bench.report.faults import show
+
+        raise typer.Exit(show(as_json=json_))
     from bench.running import keep_up
 
-    raise typer.Exit(keep_up(workers, profile, set_, fault, port, data_dir, as_json=json_))
+    raise typer.Exit(keep_up(workers, profile, set_, fault, port, data_dir, keep=keep, as_json=json_))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 
@@ -58,12 +58,6 @@ def parse(assignments: Sequence[str]) -> dict[str, str]:
             )
         said.setdefault(knob.name, assignment)
     return {name: find(name).write(value) for name, value in chosen.items()}
-
-
-def warnings(chosen: Iterable[str]) -> list[str]:
-    """One sentence for each chosen knob that does not act."""
-    found = (find(name) for name in chosen)
-    return [f"{knob.spelled} is set but has no effect: {knob.why}" for knob in found if not knob.acts]
 
 
 def resolve(profile: Profile, chosen: Mapping[str, str], cores: int) -> dict[str, Value]:

@@ -7,6 +7,7 @@ from bench.knobs.knob import Effect, Kind, Knob, Value
 _SETTINGS = "KATO 3.10.1 settings.py"
 _VECTORS = "KATO 3.10.1 vectordb_config.py"
 _SEARCH = "KATO 3.10.1 pattern_search.py"
+_NOT_HERE = "its reference API has no such setting; set it in a KATO of yours and measure with --target URL"
 _BENCH = "kato-bench's reference API; KATO itself has no such bound"
 
 
@@ -22,6 +23,7 @@ def _env(
     unit: str | None = None,
     effect: Effect = "restart",
     wiring: bool = False,
+    unsettable: str | None = None,
     source: str = _SETTINGS,
 ) -> Knob:
     return Knob(
@@ -39,6 +41,7 @@ def _env(
         unit=unit,
         effect=effect,
         wiring=wiring,
+        unsettable=unsettable,
         source=source,
     )
 
@@ -69,9 +72,9 @@ _LEARNING = (
     _env("PERSISTENCE", "int", 5, low=1, high=100, unit="values"),
     _env("STM_MODE", "enum", "CLEAR", choices=("CLEAR", "ROLLING")),
     _env("SORT_SYMBOLS", "bool", True),
-    _env("INDEXER_TYPE", "enum", "VI", choices=("VI",)),
+    _env("INDEXER_TYPE", "enum", "VI", choices=("VI",), unsettable=_NOT_HERE),
     _env("MINHASH_HASH_FUNC", "enum", "sha1", choices=("sha1", "xxhash"), effect="rebuild",
-         source="KATO 3.10.1 clickhouse_writer.py"),
+         unsettable=_NOT_HERE, source="KATO 3.10.1 clickhouse_writer.py"),
 )  # fmt: skip
 
 _PREDICTING = (
@@ -102,7 +105,7 @@ _VECTOR_STORE = (
 
 _OPERATING = (
     _env("LOG_LEVEL", "enum", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
-    _env("ENVIRONMENT", "string", "development"),
+    _env("ENVIRONMENT", "string", "development", unsettable=_NOT_HERE),
     _env("METRICS_CACHE_TTL_SECONDS", "float", 5, low=0, unit="s", source="KATO 3.10.1 monitoring.py"),
     _env("SESSION_COUNT_CACHE_TTL_SECONDS", "float", 5, low=0, unit="s", source="KATO 3.10.1 sessions.py"),
 )

@@ -112,6 +112,8 @@ class Knob:
         """Why `--set` cannot give it to the embedded target, and what to do instead; None = it can."""
         if self.wiring:
             reason: str | None = "the deployment decides it itself; leave it out"
+        elif not self.acts:
+            reason = f"it changes nothing anywhere: {self.why}"
         else:
             reason = self.unsettable or _OUT_OF_REACH.get(self.home)
         return reason and f"{self.name} cannot be set on the embedded target: {reason.format(self.spelled)}"

@@ -8,8 +8,6 @@ _CREATED = (
     "KATO 3.10.1 PUT /collections/vectors_<kb>; ranges: Qdrant API, HnswConfigDiff, OptimizersConfigDiff"
 )
 
-_BY_HAND = "PATCH {} onto the collections of a running deployment instead"
-
 
 def _setting(
     name: str,
@@ -20,7 +18,6 @@ def _setting(
     high: int | None = None,
     unit: str,
     effect: Effect = "rebuild",
-    unsettable: str | None = None,
 ) -> Knob:
     return Knob(
         name=f"qdrant.{name}",
@@ -33,7 +30,6 @@ def _setting(
         high=high,
         unit=unit,
         effect=effect,
-        unsettable=unsettable,
         source=_CREATED,
     )
 
@@ -55,7 +51,6 @@ KNOBS = (
         shipped=10_000,
         low=0,
         unit="kB of vectors",
-        unsettable=_BY_HAND,
     ),
     _setting(
         "optimizers.indexing_threshold",
@@ -64,6 +59,5 @@ KNOBS = (
         low=0,
         unit="kB of vectors per segment, 0 = no index",
         effect="live",
-        unsettable=_BY_HAND,
     ),
 )

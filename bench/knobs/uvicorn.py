@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from bench.knobs.knob import CoresLess, Knob, Value
+from bench.knobs.knob import CoresLess, Kind, Knob, Value
 
 _COMMAND = "KATO 3.10.1 Dockerfile CMD"
+_UNSET = "uvicorn settings; KATO 3.10.1 leaves it unset"
 
 
 def _flag(
     flag: str,
     *aliases: str,
+    kind: Kind = "int",
     shipped: Value | None,
     healthy: Value | CoresLess | None = None,
-    low: int = 0,
+    low: int | None = 0,
     high: int | None = None,
+    choices: tuple[str, ...] = (),
     unit: str | None = None,
     source: str = _COMMAND,
 ) -> Knob:
     return Knob(
         name=f"uvicorn.{flag.removeprefix('--').replace('-', '_')}",
         system="uvicorn",
-        kind="int",
+        kind=kind,
         home="uvicorn command line",
         spelled=flag,
         aliases=(flag, *aliases),
@@ -28,6 +31,7 @@ def _flag(
         healthy=healthy,
         low=low,
         high=high,
+        choices=choices,
         unit=unit,
         source=source,
     )
@@ -53,6 +57,25 @@ KNOBS = (
         shipped=None,
         low=1,
         unit="requests",
-        source="uvicorn settings; KATO 3.10.1 leaves it unset",
+        source=_UNSET,
     ),
+    _flag(
+        "--loop",
+        "UVICORN_LOOP",
+        kind="enum",
+        shipped=None,
+        low=None,
+        choices=("auto", "asyncio", "uvloop"),
+        source=f"{_UNSET}: auto, which is uvloop where it is installed",
+    ),
+    _flag(
+        "--http",
+        "UVICORN_HTTP",
+        kind="enum",
+        shipped=None,
+        low=None,
+        choices=("auto", "h11", "httptools"),
+        source=f"{_UNSET}: auto, which is httptools where it is installed",
+    ),
+    _flag("--access-log", kind="bool", shipped=True, low=None),
 )

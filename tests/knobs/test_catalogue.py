@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.knobs.catalogue import SETTABLE, find, knobs, parse, resolve, warnings
+from bench.knobs.catalogue import SETTABLE, find, knobs, parse, resolve
 from bench.knobs.knob import CoresLess, Knob, KnobError, UnknownKnob, Value
 
 by_name = {"argnames": "knob", "argvalues": knobs(), "ids": lambda knob: knob.name}
@@ -182,15 +182,6 @@ class TestParse:
         assert knob.legal in message
 
 
-class TestWarnings:
-    def test_only_of_what_does_not_act(self) -> None:
-        chosen = parse(["SESSION_TTL=60", "CONNECTION_POOL_SIZE=10", "SORT=true"])
-        assert warnings(chosen) == [
-            "CONNECTION_POOL_SIZE is set but has no effect: KATO reads it but nothing uses it",
-            "SORT is set but has no effect: KATO does not read it; SORT_SYMBOLS is the name that acts",
-        ]
-
-
 class TestResolve:
     @pytest.mark.parametrize(
         ("name", "healthy", "shipped"),
@@ -234,7 +225,9 @@ class TestResolve:
             ("session.recall_threshold", "give --session recall_threshold=VALUE"),
             ("clickhouse.max_threads", "--target URL"),
             ("container.redis.memory", "--target URL"),
-            ("qdrant.hnsw.full_scan_threshold", "PATCH hnsw_config.full_scan_threshold onto the collections"),
+            ("kato.ENVIRONMENT", "--target URL"),
+            ("kato.CONNECTION_POOL_SIZE", "it changes nothing anywhere: KATO reads it but nothing uses it"),
+            ("kato.SORT", "SORT_SYMBOLS is the name that acts"),
         ],
     )
     def test_what_cannot_be_set_gets_a_sentence_with_the_fix(self, name: str, fix: str) -> None:
@@ -245,4 +238,5 @@ class TestResolve:
     @pytest.mark.parametrize(**by_name)
     def test_only_what_can_be_set_is_decided(self, knob: Knob) -> None:
         assert knob.name not in resolve("shipped", {}, 2) or knob.home in SETTABLE
-        assert knob.refusal is None or knob.home not in SETTABLE or knob.wiring or knob.unsettable
+        beyond = knob.home not in SETTABLE or knob.wiring or knob.unsettable or not knob.acts
+        assert (knob.refusal is not None) == bool(beyond)

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bench.errors import PartFailedError, UsageError
-from bench.knobs.catalogue import find, knobs, resolve, warnings
+from bench.knobs.catalogue import find, knobs, resolve
 from bench.knobs.knob import KnobError, Profile, Value
 from bench.supervision.supervisor import Child, Supervisor, tail
 from bench.targets.base import PartFacts, TargetFacts
-from bench.targets.embedded import environment, parts, redis
+from bench.targets.embedded import environment, faults, parts, redis
+from bench.targets.embedded.faults import paths
+from bench.targets.embedded.faults.timed import TimedFaults, blows
 from bench.targets.embedded.parts import Part
 from bench.targets.embedded.ports import free_ports, require_free
 
@@ -58,22 +60,17 @@ class EmbeddedDeployment:
         self._patience = patience
         self._running: list[tuple[Part, Child]] = []
         self._logs = self._folder / "logs" if logs is None else logs.absolute()
-        self._own_folders = [self._folder / name for name in _PART_NAMES]
+        self._slowed = paths.slowed(self._faults)
+        self._timed = TimedFaults([], {})
+        names = (*_PART_NAMES, *map(paths.path_name, self._slowed))
+        self._own_folders = [self._folder / name for name in names]
         if logs is None:
             self._own_folders.append(self._logs)
 
     @property
     def warnings(self) -> list[str]:
-        """One sentence for each chosen knob that changes nothing here, and for each planted fault."""
-        here = [find(name) for name in self._chosen if name in parts.NOT_IN_REFERENCE_API]
-        return (
-            warnings(self._chosen)
-            + [
-                f"{knob.spelled} is set but has no effect here: the reference API has no such setting"
-                for knob in here
-            ]
-            + [f"the API is made worse on purpose: {name}={value}" for name, value in self._faults.items()]
-        )
+        """One sentence for each planted fault."""
+        return faults.warnings(self._faults)
 
     def start(self) -> TargetFacts:
         """Start every part, wait until all are ready, and say what runs.
@@ -97,16 +94,20 @@ class EmbeddedDeployment:
                 if self._kato_port is not None:
                     require_free(self._kato_port)
         try:
-            return self._facts(values)
+            facts = self._facts(values)
         except OSError as error:
             self.check()
             raise PartFailedError(f"A part does not say what it is: {error}.") from error
+        pids = {part.name: child.pid for part, child in self._running}
+        self._timed = TimedFaults(blows(self._faults), pids)
+        return facts
 
     def check(self) -> None:
-        """Raises PartFailedError, with the last lines of its log, if a part has died since it was ready."""
+        """Raises PartFailedError, with the last lines of its log, if a part has died since it was ready,
+        except of a planted fault."""
         for part, child in self._running:
             code = child.poll()
-            if code is not None:
+            if code is not None and part.name not in self._timed.killed:
                 raise PartFailedError(_failure(part, child, f"died: {_ended(code)}"))
 
     def close(self) -> None:
@@ -120,9 +121,10 @@ class EmbeddedDeployment:
 
     def _values(self) -> dict[str, Value]:
         try:
-            return resolve(self._profile, self._chosen, environment.cores())
+            values = resolve(self._profile, self._chosen, environment.cores())
         except KnobError as error:
             raise UsageError(f"{error}.") from error
+        return {**values, **faults.knobs(self._faults)}
 
     def _launch(self, values: Mapping[str, Value]) -> None:
         for part in self._parts(values):
@@ -150,19 +152,24 @@ class EmbeddedDeployment:
         return folder, log
 
     def _parts(self, values: Mapping[str, Value]) -> list[Part]:
-        for_redis, for_qdrant, for_clickhouse, for_kato = free_ports(4)
+        for_redis, for_qdrant, for_clickhouse, for_kato, *for_paths = free_ports(4 + len(self._slowed))
         redis_part = parts.redis_part(for_redis, self._folder / "redis", values)
         qdrant = parts.vectors_part(for_qdrant, self._folder / "qdrant")
         clickhouse = parts.patterns_part(for_clickhouse, self._folder / "clickhouse")
+        stores = {part.name: part for part in (redis_part, clickhouse, qdrant)}
+        detours = {
+            name: paths.path_part(port, stores[name], delay)
+            for port, (name, delay) in zip(for_paths, self._slowed.items(), strict=True)
+        }
         kato = parts.kato_part(
             self._kato_port or for_kato,
             values,
             self._faults,
-            redis=redis_part,
-            qdrant=qdrant,
-            clickhouse=clickhouse,
+            redis=detours.get("redis", redis_part),
+            qdrant=detours.get("qdrant", qdrant),
+            clickhouse=detours.get("clickhouse", clickhouse),
         )
-        return [redis_part, clickhouse, qdrant, kato]
+        return [*stores.values(), *detours.values(), kato]
 
     def _wait(self) -> None:
         deadline = time.monotonic() + self._patience
@@ -192,6 +199,7 @@ class EmbeddedDeployment:
         )
 
     def _stop(self) -> None:
+        self._timed.cancel()
         while self._running:
             _, child = self._running[-1]
             with contextlib.suppress(PartFailedError):  # no guardian: its children are gone with it
@@ -226,11 +234,7 @@ def _part_facts(part: Part, child: Child) -> PartFacts:
 
 
 def _in_force(values: Mapping[str, Value]) -> dict[str, Value]:
-    return {
-        name: value
-        for name, value in values.items()
-        if find(name).acts and name not in parts.NOT_IN_REFERENCE_API
-    }
+    return {name: value for name, value in values.items() if find(name).refusal is None}
 
 
 def _live_redis(port: int, chosen: Iterable[str]) -> dict[str, Value]:

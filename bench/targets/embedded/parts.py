@@ -20,14 +20,12 @@ from bench.targets.embedded.probes import get, get_json
 
 _EXTRA = "pip install 'kato-bench[embedded]'"
 _SERVICE_NAME = "kato"
-_HNSW_VARIABLES = {
+_COLLECTION_VARIABLES = {
     "qdrant.hnsw.m": "KATO_BENCH_HNSW_M",
     "qdrant.hnsw.ef_construct": "KATO_BENCH_HNSW_EF_CONSTRUCT",
+    "qdrant.hnsw.full_scan_threshold": "KATO_BENCH_FULL_SCAN_THRESHOLD",
+    "qdrant.optimizers.indexing_threshold": "KATO_BENCH_INDEXING_THRESHOLD",
 }
-# What acts in KATO and has no counterpart in the reference API.
-NOT_IN_REFERENCE_API = frozenset(
-    {"kato.ENVIRONMENT", "kato.INDEXER_TYPE", "kato.KATO_USE_INDEXING", "kato.MINHASH_HASH_FUNC"}
-)
 _WORKER_STARTED = "Application startup complete"
 
 
@@ -159,6 +157,7 @@ def kato_part(
             "QDRANT_HOST": HOST,
             "QDRANT_PORT": str(qdrant.port),
             "SERVICE_NAME": _SERVICE_NAME,
+            "KATO_BENCH_SESSION_LOCKS": "session-locks",  # in the part's own folder
             **_chosen_variables(values),
             **faults.variables(planted),
         },
@@ -177,9 +176,13 @@ def _uvicorn(port: int, values: Mapping[str, Value]) -> tuple[str, ...]:
     command = [sys.executable, "-P", "-m", "uvicorn", application, "--host", HOST, "--port", str(port)]
     for name, value in values.items():
         knob = find(name)
-        if knob.home == "uvicorn command line":
+        if knob.home != "uvicorn command line":
+            continue
+        if knob.kind == "bool":
+            command.append(knob.spelled if value else knob.spelled.replace("--", "--no-", 1))
+        else:
             command += [knob.spelled, knob.write(value)]
-    return (*command, "--access-log")
+    return tuple(command)
 
 
 def _chosen_variables(values: Mapping[str, Value]) -> dict[str, str]:
@@ -187,7 +190,7 @@ def _chosen_variables(values: Mapping[str, Value]) -> dict[str, str]:
     variables = {}
     for name, value in values.items():
         knob = find(name)
-        variable = knob.spelled if knob.home == "environment" else _HNSW_VARIABLES.get(name)
+        variable = knob.spelled if knob.home == "environment" else _COLLECTION_VARIABLES.get(name)
         if variable is not None and value != knob.shipped:
             variables[variable] = knob.write(value)
     return variables

@@ -143,7 +143,8 @@ class TestChosenKnobs:
         free = ports.free_ports(1)[0]
         chosen = parse(
             ["KATO_WORKERS=2", "redis.maxmemory=20mb", "redis.lua-time-limit=77", "qdrant.hnsw.m=8",
-             "PROCESS_PREDICTIONS=false", "KATO_USE_INDEXING=false", "CONNECTION_POOL_SIZE=5"]
+             "PROCESS_PREDICTIONS=false", "qdrant.hnsw.full_scan_threshold=100", "--http=h11",
+             "uvicorn.access_log=false"]
         )  # fmt: skip
         deployment = EmbeddedDeployment(supervisor, tmp_path / "new", "shipped", chosen, free)
         try:
@@ -154,13 +155,18 @@ class TestChosenKnobs:
             assert facts.knobs["redis.maxmemory-policy"] == "allkeys-lru"
             assert facts.knobs["redis.lua-time-limit"] == "77"
             assert facts.knobs["kato.PROCESS_PREDICTIONS"] is False
+            assert facts.knobs["uvicorn.access_log"] is False
             assert "kato.CONNECTION_POOL_SIZE" not in facts.knobs
-            assert "kato.KATO_USE_INDEXING" not in facts.knobs
             environ = psutil.Process(pid(facts, "kato")).environ()
             assert environ["KATO_BENCH_HNSW_M"] == "8"
             assert environ["PROCESS_PREDICTIONS"] == "false"
             assert "KATO_BENCH_STREAM_MAXLEN" not in environ
-            assert len(deployment.warnings) == 2
+            assert environ["KATO_BENCH_FULL_SCAN_THRESHOLD"] == "100"
+            command = psutil.Process(pid(facts, "kato")).cmdline()
+            assert command[command.index("--http") + 1] == "h11"
+            assert "--no-access-log" in command
+            assert "--access-log" not in command
+            assert deployment.warnings == []
             log = (tmp_path / "new" / "logs" / "kato.log").read_text()
             assert log.count("Application startup complete") == 2
             processes = tree(facts)

@@ -7,14 +7,18 @@ from dataclasses import dataclass, field
 import httpx
 from redis.asyncio import Redis
 
+from bench.targets.embedded.kato.events import Broadcaster
+from bench.targets.embedded.kato.faults import planting
 from bench.targets.embedded.kato.knowledge import Knowledge
 from bench.targets.embedded.kato.locks import KeyedLocks
 from bench.targets.embedded.kato.metrics import Page, WorkerMetrics
 from bench.targets.embedded.kato.patterns import PatternStore
-from bench.targets.embedded.kato.predictor import ChanceCache, Predictor
+from bench.targets.embedded.kato.predictor import ChanceCache
+from bench.targets.embedded.kato.probes import StoreProbes
 from bench.targets.embedded.kato.processor import Processor
 from bench.targets.embedded.kato.sessions import SessionStore
 from bench.targets.embedded.kato.settings import Settings
+from bench.targets.embedded.kato.streams import EventStreams
 from bench.targets.embedded.kato.vectors import CollectionSettings, VectorStore
 
 
@@ -25,16 +29,21 @@ class Services:
     settings: Settings
     sessions: SessionStore
     processor: Processor
+    patterns: PatternStore
+    knowledge: Knowledge
+    events: Broadcaster
+    probes: StoreProbes
     metrics: WorkerMetrics
     metrics_page: Page
     locks: KeyedLocks = field(default_factory=KeyedLocks)
-    """Of sessions, by id. They hold within this worker only: KATO has no locks across workers."""
+    """Of sessions, by id."""
 
     @classmethod
     def connected(
         cls, settings: Settings, metrics: WorkerMetrics, redis: Redis, http: httpx.AsyncClient
     ) -> Services:
-        patterns = PatternStore(
+        planted = settings.faults
+        patterns = planting.pattern_store(planted, settings.use_indexing)(
             http,
             settings.clickhouse_url,
             settings.clickhouse_database,
@@ -46,16 +55,41 @@ class Services:
             settings.qdrant_url,
             settings.qdrant_api_key,
             CollectionSettings(
-                settings.distance, settings.quantization, settings.hnsw_m, settings.hnsw_ef_construct
+                settings.distance,
+                settings.quantization,
+                _given(
+                    m=settings.hnsw_m,
+                    ef_construct=settings.hnsw_ef_construct,
+                    full_scan_threshold=settings.full_scan_threshold,
+                ),
+                _given(indexing_threshold=settings.indexing_threshold),
             ),
         )
         knowledge = Knowledge(redis, settings.persistence)
         cache = ChanceCache(redis)
-        predictor = Predictor(patterns, knowledge, cache, settings.rank_sort_algo)
+        predictor = planting.predictor(planted)(patterns, knowledge, cache, settings.rank_sort_algo)
+        streams = EventStreams(redis, settings.stream_maxlen)
+        events = Broadcaster()
         return cls(
             settings=settings,
-            sessions=SessionStore(redis, settings.session_auto_extend, settings.session_count_cache_ttl),
-            processor=Processor(settings, patterns, vectors, knowledge, predictor, cache),
+            sessions=planting.session_store(planted)(
+                redis,
+                settings.session_auto_extend,
+                settings.session_count_cache_ttl,
+                events.session_expired,
+            ),
+            processor=planting.processor(planted)(
+                settings, patterns, vectors, knowledge, predictor, cache, streams
+            ),
+            patterns=patterns,
+            knowledge=knowledge,
+            events=events,
+            probes=StoreProbes(metrics.started, redis.ping, patterns.ping),
             metrics=metrics,
             metrics_page=Page(settings.metrics_cache_ttl),
+            locks=planting.session_locks(planted, settings.session_locks),
         )
+
+
+def _given(**settings: int | None) -> dict[str, int]:
+    return {name: value for name, value in settings.items() if value is not None}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from bench.errors import UsageError
+from bench.targets.embedded.kato.faults import planted
+from bench.targets.embedded.kato.faults.planted import Planted
 
 T = TypeVar("T")
 
@@ -46,6 +49,8 @@ class Settings:
     """What one worker runs with. The `reported_*` values are only repeated in `GET /concurrency`."""
 
     redis_url: str
+    redis_enabled: bool
+    """Without it KATO starts, and fails wherever it needs a node's processor."""
     clickhouse_url: str
     clickhouse_user: str
     clickhouse_password: str
@@ -67,6 +72,7 @@ class Settings:
     sort_symbols: bool
     use_token_matching: bool
     use_fast_matching: bool
+    use_indexing: bool
     rank_sort_algo: str
     metrics_cache_ttl: float
     session_count_cache_ttl: float
@@ -80,17 +86,26 @@ class Settings:
     """Seconds that observe-time predictions are kept under their own key; None keeps them, as KATO."""
     hnsw_m: int | None
     hnsw_ef_construct: int | None
-    """HNSW settings patched onto each new collection; None leaves those that KATO sends."""
-    fault_cpu: float
-    """Share of its own CPU that each request burns on top; 0 burns nothing."""
+    full_scan_threshold: int | None
+    indexing_threshold: int | None
+    """Settings patched onto each new collection; None leaves those that KATO sends."""
+    session_locks: str | None
+    """The file by which workers keep each other from a session; None keeps them apart within a worker."""
+    faults: Planted
 
 
 def load(env: Mapping[str, str]) -> Settings:
     """Reads the settings. Raises SettingsError for the first value that is malformed or out of range."""
     read = _Reader(env)
+    _check_unused(read)
+    if read.flag("REDIS_TLS", False):
+        raise SettingsError(
+            "REDIS_TLS must be false: the reference API encrypts by a REDIS_URL of rediss:// only."
+        )
     quantization = read.choice("KATO_QUANTIZATION_TYPE", "scalar", QUANTIZATIONS)
     return Settings(
         redis_url=read.text("REDIS_URL", None),
+        redis_enabled=read.flag("REDIS_ENABLED", False),
         clickhouse_url=_url(
             read.flag("CLICKHOUSE_SECURE", False),
             read.text("CLICKHOUSE_HOST", "localhost"),
@@ -120,6 +135,7 @@ def load(env: Mapping[str, str]) -> Settings:
         sort_symbols=read.flag("SORT_SYMBOLS", True),
         use_token_matching=read.flag("USE_TOKEN_MATCHING", True),
         use_fast_matching=read.flag("KATO_USE_FAST_MATCHING", True),
+        use_indexing=read.flag("KATO_USE_INDEXING", True),
         rank_sort_algo=read.choice("RANK_SORT_ALGO", "potential", RANKINGS),
         metrics_cache_ttl=read.number("METRICS_CACHE_TTL_SECONDS", 5.0, 0.0, None),
         session_count_cache_ttl=read.number("SESSION_COUNT_CACHE_TTL_SECONDS", 5.0, 0.0, None),
@@ -131,8 +147,19 @@ def load(env: Mapping[str, str]) -> Settings:
         prediction_ttl=read.bound("KATO_BENCH_PREDICTION_TTL"),
         hnsw_m=read.optional_integer("KATO_BENCH_HNSW_M", 0),
         hnsw_ef_construct=read.optional_integer("KATO_BENCH_HNSW_EF_CONSTRUCT", 4),
-        fault_cpu=read.number("KATO_BENCH_FAULT_CPU", 0.0, 0.0, None),
+        full_scan_threshold=read.optional_integer("KATO_BENCH_FULL_SCAN_THRESHOLD", 0),
+        indexing_threshold=read.optional_integer("KATO_BENCH_INDEXING_THRESHOLD", 0),
+        session_locks=env.get("KATO_BENCH_SESSION_LOCKS") or None,
+        faults=read.faults(),
     )
+
+
+def _check_unused(read: _Reader) -> None:
+    """KATO uses none of these, and does not start with a value of them that it cannot read."""
+    read.integer("CONNECTION_POOL_SIZE", 50, 1, 100)
+    read.number("REQUEST_TIMEOUT", 120.0, 0.0, 300.0)
+    read.number("FUZZY_TOKEN_THRESHOLD", 0.0, 0.0, 1.0)
+    read.json_list("CORS_ORIGINS")
 
 
 def _url(secure: bool, host: str, port: int) -> str:
@@ -165,9 +192,9 @@ class _Reader:
 
     def flag(self, name: str, default: bool) -> bool:
         value = self.text(name, str(default)).lower()
-        if value in ("true", "1", "yes", "on"):
+        if value in ("true", "1", "yes", "on", "t", "y"):
             return True
-        if value in ("false", "0", "no", "off"):
+        if value in ("false", "0", "no", "off", "f", "n"):
             return False
         raise SettingsError(f"{name} must be true or false, but it is {value!r}.")
 
@@ -179,6 +206,22 @@ class _Reader:
 
     def optional_integer(self, name: str, low: int) -> int | None:
         return self.integer(name, low, low, None) if self._env.get(name) else None
+
+    def faults(self) -> Planted:
+        try:
+            return planted.read(self._env)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+
+    def json_list(self, name: str) -> None:
+        """Only checks it."""
+        value = self.text(name, "[]")
+        try:
+            well_formed = isinstance(json.loads(value), list)
+        except ValueError:
+            well_formed = False
+        if not well_formed:
+            raise SettingsError(f"{name} must be a JSON list, but it is {value!r}.")
 
     def bound(self, name: str) -> int | None:
         """A limit where unset and zero both mean that there is none."""

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import orjson
@@ -42,13 +43,13 @@ _QUANTIZATION: dict[str, Any] = {
 class CollectionSettings:
     """What an operator may choose for new collections; everything else is KATO's.
 
-    KATO cannot choose its HNSW graph: `hnsw_m` and `hnsw_ef_construct`, unless None, are patched onto each
-    collection right after its creation."""
+    KATO cannot choose its HNSW graph: `hnsw` (of `hnsw_config`) and `optimizers` (of `optimizers_config`)
+    are patched onto each collection right after its creation."""
 
     distance: str
     quantization: str | None
-    hnsw_m: int | None
-    hnsw_ef_construct: int | None
+    hnsw: Mapping[str, int]
+    optimizers: Mapping[str, int]
 
     def creation(self, dimension: int) -> dict[str, Any]:
         settings = {"vectors": {"size": dimension, "distance": self.distance}, **_COLLECTION}
@@ -57,9 +58,8 @@ class CollectionSettings:
         return settings
 
     def patch(self) -> dict[str, Any]:
-        wanted = {"m": self.hnsw_m, "ef_construct": self.hnsw_ef_construct}
-        chosen = {key: value for key, value in wanted.items() if value is not None}
-        return {"hnsw_config": chosen} if chosen else {}
+        wanted = {"hnsw_config": dict(self.hnsw), "optimizers_config": dict(self.optimizers)}
+        return {part: chosen for part, chosen in wanted.items() if chosen}
 
 
 class VectorStore:
@@ -105,6 +105,14 @@ class VectorStore:
             except httpx.HTTPError as error:
                 log.error("vector %s of %s was lost: %r", symbol, kb, error)
 
+    async def drop(self, kb: str) -> None:
+        """Deletes the node's collection, with all that it learned."""
+        self._created.discard(kb)
+        try:
+            await self._send("DELETE", _path(kb), None)
+        except httpx.HTTPError as error:
+            log.error("the collection of %s could not be deleted: %r", kb, error)
+
     async def _ensure_collection(self, kb: str, dimension: int) -> None:
         if kb in self._created:
             return
@@ -126,4 +134,4 @@ class VectorStore:
 
 
 def _path(kb: str) -> str:
-    return f"/collections/vectors_{kb}"
+    return f"/collections/vectors_{quote(kb, safe='')}"
