@@ -76,7 +76,7 @@ def make_plan(scenario: Scenario, flags: RunFlags) -> Plan:
     predicts = session.get("process_predictions", False)
     if not isinstance(predicts, bool):
         raise UsageError(f"--session process_predictions={predicts}: say true or false.")
-    if predicts and _sessions(flags, data) > data["nodes"]:
+    if predicts and "deadlock" not in target.faults and _sessions(flags, data) > data["nodes"]:
         raise UsageError(
             "--session process_predictions=true: with predictions at observe time, two sessions of one node "
             f"that observe at once stop a KATO worker for ever; give at most one session per node "
@@ -125,12 +125,9 @@ def target_plan(flags: RunFlags) -> TargetPlan:
                 "--target URL."
             )
         profile: Profile = "shipped" if flags.profile == "shipped" else "healthy"
-        return TargetPlan(
-            kind="embedded",
-            profile=profile,
-            knobs=parse_knobs(assignments),
-            faults=faults.parse(flags.fault),
-        )
+        chosen, planted = parse_knobs(assignments), faults.parse(flags.fault)
+        faults.require_free(planted, chosen)
+        return TargetPlan(kind="embedded", profile=profile, knobs=chosen, faults=planted)
     if assignments or flags.fault or flags.profile is not None:
         raise UsageError(
             "--set, --workers, --profile and --fault shape the embedded target; a target given by URL runs "

@@ -18,7 +18,9 @@ Profile = Annotated[
 ]
 Fault = Annotated[
     list[str],
-    typer.Option("--fault", metavar="FAULT=VALUE", help="plant a fault in the embedded API: cpu=15%"),
+    typer.Option(
+        "--fault", metavar="FAULT[=VALUE]", help="make the embedded target worse; see up --list-faults"
+    ),
 ]
 RedisUrl = Annotated[
     str | None, typer.Option("--redis-url", metavar="URL", help="Redis of the KATO given by --target URL")

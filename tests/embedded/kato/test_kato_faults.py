@@ -37,7 +37,7 @@ def test_texts_become_the_apis_environment() -> None:
     ("texts", "words"),
     [
         (["cpuu=15%"], "'cpuu'"),
-        (["=15%"], "only cpu"),
+        (["=15%"], "--list-faults"),
         (["cpu"], "cpu=15%"),
         (["cpu=15"], "cpu=15%"),
         (["cpu=0%"], "cpu=15%"),

@@ -1,4 +1,4 @@
-"""The faults that this API has when it is told to; see `bench.targets.embedded.faults`."""
+"""CPU that requests burn on top of their own."""
 
 from __future__ import annotations
 
@@ -10,26 +10,29 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class CpuFault:
-    """Middleware under which each request burns `share` (0.15 is 15 %) more CPU than it used itself.
+    """Middleware under which each request burns `share` (0.15 is 15 %) more CPU than it used itself, and
+    `seconds` of it whatever it used.
 
     What it used until its answer begins is paid before the answer begins, so that service times show it; the
     rest when it ends. It has to be the outermost middleware, or it does not see the CPU of the others."""
 
-    def __init__(self, app: ASGIApp, share: float) -> None:
+    def __init__(self, app: ASGIApp, share: float, seconds: float = 0.0) -> None:
         self._app = app
         self._share = share
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         burnt = paid_for = 0.0
+        fixed = self._seconds
 
         def pay() -> None:
-            nonlocal burnt, paid_for
+            nonlocal burnt, paid_for, fixed
             own = metered.seconds() - burnt
-            burnt += _burn((own - paid_for) * self._share)
-            paid_for = own
+            burnt += _burn((own - paid_for) * self._share + fixed)
+            paid_for, fixed = own, 0.0
 
         async def send_paid(message: Message) -> None:
             if message["type"] == "http.response.start":

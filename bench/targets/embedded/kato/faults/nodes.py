@@ -1,0 +1,52 @@
+"""What a worker does to nodes: it locks them in a way that can stop it for ever, and forgets them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import defaultdict
+from typing import Any
+
+from bench.targets.embedded.kato.domain import Session
+from bench.targets.embedded.kato.faults.planted import Planted
+from bench.targets.embedded.kato.models import ObservationData
+from bench.targets.embedded.kato.processor import NodeRegistry, Observed, Processor
+from bench.targets.embedded.kato.vectors import VectorStore
+
+
+class PlantedProcessor(Processor):
+    """With `deadlock` and `node_eviction` as planted."""
+
+    def __init__(self, planted: Planted, *more: Any, **named: Any) -> None:
+        super().__init__(*more, **named)
+        self._node_locks: defaultdict[str, threading.Lock] | None = (
+            defaultdict(threading.Lock) if planted.deadlock else None
+        )
+        if planted.node_eviction is not None:
+            self.nodes = EvictingNodes(planted.node_eviction, self._vectors)
+
+    async def observe(self, session: Session, data: ObservationData, unique_id: str) -> Observed:
+        if self._node_locks is None or not session.config["process_predictions"]:
+            return await super().observe(session, data, unique_id)
+        # Held across awaits, by a lock that knows threads only: a second observation of the node blocks the
+        # one thread that could ever release it.
+        with self._node_locks[self.kb_of(session.node_id)]:
+            return await super().observe(session, data, unique_id)
+
+
+class EvictingNodes(NodeRegistry):
+    """Keeps `limit` nodes; who is evicted loses its Qdrant collection."""
+
+    def __init__(self, limit: int, vectors: VectorStore) -> None:
+        super().__init__()
+        self._limit = limit
+        self._vectors = vectors
+        self._dropping: set[asyncio.Task[None]] = set()
+
+    def touch(self, kb: str, node_id: str) -> None:
+        if kb not in self._nodes and len(self._nodes) >= self._limit:
+            evicted, _ = self._nodes.popitem(last=False)
+            task = asyncio.create_task(self._vectors.drop(evicted))
+            self._dropping.add(task)
+            task.add_done_callback(self._dropping.discard)
+        super().touch(kb, node_id)
