@@ -9,7 +9,7 @@ ARGS ?=
 STORY_STEPS = story-faults story-patches story-capacity story-gate story-report
 
 # Tables and endurance of the embedded deployment (docs/embedded.md).
-EMBEDDED = knob-table soak
+EMBEDDED = knob-table fault-table soak
 
 .PHONY: run test lint check clean story $(STORY_STEPS) $(EMBEDDED)
 
@@ -27,6 +27,9 @@ $(STORY_STEPS): story-%: $(STAMP)
 
 knob-table: $(STAMP)
 	@$(BIN)/python -m tests.tables.knobs $(ARGS)
+
+fault-table: $(STAMP)
+	@$(BIN)/python -m tests.embedded.faults.table $(ARGS)
 
 soak: $(STAMP)
 	@$(BIN)/python -m tests.tables.soak $(ARGS)

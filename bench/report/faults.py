@@ -33,7 +33,7 @@ def print_faults(file: TextIO) -> None:
     for fault in FAULTS.values():
         table.add_row(
             Text(_written(fault)),
-            Text.assemble(fault.meaning, "\n", (f"→ {fault.signature} [{fault.carrier}]", "dim")),
+            Text.assemble(fault.meaning, "\n", (_details(fault), "dim")),
         )
     console = console_for(file)
     console.print(table)
@@ -55,6 +55,11 @@ def listed() -> list[dict[str, Any]]:
         }
         for fault in FAULTS.values()
     ]
+
+
+def _details(fault: Fault) -> str:
+    takes = "" if fault.default == ON else f"\n{fault.form.words}"
+    return f"→ {fault.signature} [{fault.carrier}]{takes}"
 
 
 def _written(fault: Fault) -> str:
