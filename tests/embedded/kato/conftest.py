@@ -91,6 +91,7 @@ class Stores:
     def environment(self) -> dict[str, str]:
         return {
             "REDIS_URL": self.redis_url,
+            "REDIS_ENABLED": "true",
             "CLICKHOUSE_HOST": "127.0.0.1",
             "CLICKHOUSE_PORT": str(self.clickhouse_port),
             "QDRANT_HOST": "127.0.0.1",

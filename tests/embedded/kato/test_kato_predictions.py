@@ -88,6 +88,60 @@ class TestAlignment:
         assert aligned.fragmentation == 1.0
 
 
+class TestResemblance:
+    @given(state_of_two, events, st.floats(0.01, 1.0))
+    def test_more_tokens_match_and_only_such_that_the_pattern_lacks(self, stm, pattern, resemblance):
+        exact, fuzzy = matching.align(stm, match(pattern)), matching.align(stm, match(pattern), resemblance)
+        if fuzzy is None:
+            assert exact is None
+            return
+        for anomaly in fuzzy.anomalies:
+            assert resemblance - 1e-9 <= anomaly["similarity"] < 1
+            assert anomaly["observed"] not in flatten(pattern)
+            assert anomaly["expected"] in fuzzy.matches
+        if not fuzzy.anomalies:
+            assert fuzzy == exact
+
+    def test_a_symbol_counts_as_the_most_similar_one(self):
+        aligned = matching.align([["kitchen"], ["c"]], match([["kit", "kitten"], ["c"], ["d"]]), 0.7)
+        assert aligned.matches == ["kitten", "c"]
+        assert aligned.extras == [[], []]
+        assert aligned.missing == [["kit"], []]
+        assert [(one["observed"], one["expected"]) for one in aligned.anomalies] == [("kitchen", "kitten")]
+
+
+class TestWeights:
+    @given(state_of_two, events, st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 1e6)))
+    def test_weighted_metrics_are_shares(self, stm, pattern, weights):
+        aligned = matching.align(stm, match(pattern))
+        if aligned is None:
+            return
+        present = flatten(aligned.present)
+        made = predictions.weighted(
+            aligned.matches, flatten(aligned.extras), present, flatten(pattern), weights
+        )
+        assert list(made) == [
+            f"weighted_{metric}" for metric in ("similarity", "evidence", "confidence", "snr")
+        ]
+        for metric in ("similarity", "evidence", "confidence"):
+            assert 0 <= made[f"weighted_{metric}"] <= 1 + 1e-9
+        assert -1 <= made["weighted_snr"] <= 1
+
+    @given(state_of_two, events)
+    def test_equal_weights_change_nothing(self, stm, pattern):
+        aligned = matching.align(stm, match(pattern))
+        if aligned is None:
+            return
+        made = predictions.weighted(
+            aligned.matches, [], flatten(aligned.present), flatten(pattern), dict.fromkeys("abcdef", 2.0)
+        )
+        assert made["weighted_evidence"] == pytest.approx(aligned.evidence)
+        assert made["weighted_confidence"] == pytest.approx(aligned.confidence)
+
+    def test_without_weights_there_are_none(self):
+        assert set(predictions.weighted(["a"], [], ["a"], ["a"], None).values()) == {None}
+
+
 class TestMetrics:
     counts = SymbolCounts({"a": 4, "b": 1, "c": 1}, {"a": 2, "b": 1, "c": 1})
     totals = Totals(pattern_frequencies=5, unique_patterns=2, unique_symbols=3)

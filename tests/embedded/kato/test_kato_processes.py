@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-import random
 import signal
-import statistics
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
 import httpx
 import psutil
 from uvicorn.config import STARTUP_FAILURE
-
-VOCABULARY = [f"word{number}" for number in range(500)]
-LEARNERS = 16
 
 
 def fingerprints(api, expected):
@@ -60,18 +52,6 @@ class TestWorkers:
             return not any(worker.is_running() and worker.status() != "zombie" for worker in workers)
 
         until(gone, "the workers end", within=5)
-
-    def test_above_the_limit_of_connections_every_request_is_refused(self, start_api):
-        api = start_api(limit=3).wait_ready()
-        with ExitStack() as stack:
-            clients = [stack.enter_context(api.client()) for _ in range(6)]
-            answers = [client.get("/health") for client in clients]
-            refused = [answer for answer in answers if answer.status_code == 503]
-            assert refused
-            for answer in refused:
-                assert answer.text == "Service Unavailable"
-                assert answer.headers["content-type"].startswith("text/plain")
-                assert "x-trace-id" not in answer.headers
 
 
 class TestSettings:
@@ -117,41 +97,3 @@ class TestSettings:
         hnsw = collection["config"]["hnsw_config"]
         assert (hnsw["m"], hnsw["ef_construct"]) == (8, 64)
         assert collection["config"]["params"]["vectors"]["distance"] == "Cosine"
-
-
-def learn_patterns(api, node_id, count):
-    """Learns `count` distinct patterns of four events with two symbols each, from a vocabulary of 500."""
-    rng = random.Random(7)
-    events = [{"strings": rng.choices(VOCABULARY, k=2)} for _ in range(4 * count)]
-    share = math.ceil(count / LEARNERS) * 4
-
-    def learn(first: int) -> None:
-        config = {"process_predictions": False, "max_pattern_length": 4}
-        with api.client() as http:
-            session = http.post("/sessions", json={"node_id": node_id, "config": config}).json()
-            path = f"/sessions/{session['session_id']}/observe-sequence"
-            answer = http.post(path, json={"observations": events[first : first + share]}).json()
-            assert len(answer["auto_learned_patterns"]) == len(events[first : first + share]) // 4
-
-    with ThreadPoolExecutor(LEARNERS) as threads:
-        list(threads.map(learn, range(0, 4 * count, share)))
-    return events[:3]
-
-
-def test_the_cost_of_predicting_grows_with_the_patterns_stored(api):
-    def median_of(count: int) -> float:
-        beginning = learn_patterns(api, f"cost_{count}", count)
-        times = []
-        with api.client() as http:
-            config = {"process_predictions": False}
-            session = http.post("/sessions", json={"node_id": f"cost_{count}", "config": config}).json()
-            path = f"/sessions/{session['session_id']}"
-            http.post(f"{path}/observe-sequence", json={"observations": beginning})
-            for _ in range(9):
-                began = time.perf_counter()
-                answer = http.get(f"{path}/predictions").json()
-                times.append(time.perf_counter() - began)
-                assert answer["predictions"][0]["evidence"] == 0.75
-        return statistics.median(times)
-
-    assert median_of(2000) / median_of(200) > 2

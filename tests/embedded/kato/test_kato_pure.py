@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.targets.embedded.kato import memory, minhash, naming, patterns, session_config, settings
+from bench.targets.embedded.kato import (
+    codec,
+    filters,
+    memory,
+    minhash,
+    naming,
+    patterns,
+    session_config,
+    settings,
+)
 from bench.targets.embedded.kato.domain import Session
 from bench.targets.embedded.kato.middleware import checked_session_id
 
@@ -166,6 +177,54 @@ class TestMinhash:
         pairs = zip(minhash.signature(left), minhash.signature(right), strict=True)
         agreement = sum(one == other for one, other in pairs) / 100
         assert agreement == pytest.approx(30 / 90, abs=0.15)
+
+
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+class TestFilters:
+    @given(
+        st.lists(
+            st.sampled_from(["length", "jaccard", "minhash", "bloom", "rapidfuzz"]) | any_json, max_size=4
+        )
+        | any_json,
+        st.dictionaries(
+            st.sampled_from(
+                [
+                    *("length_min_ratio", "length_max_ratio", "jaccard_threshold", "jaccard_min_overlap"),
+                    *("minhash_threshold", "minhash_bands", "max_candidates_per_stage"),
+                ]
+            ),
+            any_json,
+        ),
+    )
+    def test_no_option_is_beyond_a_pipeline(self, names, options):
+        config = {**session_config.defaults(settings.load(REDIS)), **options, "filter_pipeline": names}
+        pipeline = filters.pipeline_of(config, ["a", "b"], False)
+        if pipeline is not None:
+            for stage in pipeline.stages:
+                for value in stage.condition.parameters.values() if stage.condition else ():
+                    assert patterns.text(value)
+            assert not pipeline.stages or pipeline.stages[0].condition is not None
+
+
+class TestCodec:
+    @given(any_json)
+    def test_what_is_written_can_be_read(self, value):
+        codec.loads(codec.dumps(value))
+
+    @pytest.mark.parametrize(
+        "value", [{"a": [1, 2.5, None, True, "text"]}, "\ud800", ["a", {"\udfff": 1}], 2**64 - 1, {}]
+    )
+    def test_nothing_is_lost(self, value):
+        assert codec.loads(codec.dumps(value)) == value
+
+    def test_numbers_beyond_64_bits_keep_their_size(self):
+        assert math.isclose(codec.loads(codec.dumps(10**30)), 1e30)
 
 
 class TestQueryParameters:

@@ -9,14 +9,25 @@ from collections.abc import AsyncIterator
 
 import httpx
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from redis.asyncio import BlockingConnectionPool, Redis
 from starlette.middleware.cors import CORSMiddleware
 
 from bench.targets.embedded.kato import parent
-from bench.targets.embedded.kato.faults import CpuFault
+from bench.targets.embedded.kato.faults import planting
 from bench.targets.embedded.kato.metrics import SAMPLE_PERIOD, WorkerMetrics
 from bench.targets.embedded.kato.middleware import KatoMiddleware
-from bench.targets.embedded.kato.routes import health, monitoring, observations, predictions, sessions
+from bench.targets.embedded.kato.routes import (
+    events,
+    health,
+    monitoring,
+    nodes,
+    observations,
+    predictions,
+    sessions,
+    stores,
+)
+from bench.targets.embedded.kato.routes.common import refuse
 from bench.targets.embedded.kato.services import Services
 from bench.targets.embedded.kato.settings import Settings
 
@@ -30,7 +41,7 @@ _STORE_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 def create_app(settings: Settings) -> FastAPI:
     """The application of one worker; it connects to its stores when it starts to serve."""
     _log_to_stderr(settings.log_level)
-    metrics = WorkerMetrics()
+    metrics = planting.worker_metrics(settings.faults)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -55,12 +66,12 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         strict_content_type=False,  # KATO's FastAPI reads a body without a content type as JSON
     )
-    for topic in (sessions, observations, predictions, monitoring, health):
+    for topic in (sessions, observations, predictions, stores, monitoring, health, nodes, events):
         app.include_router(topic.router)
+    app.add_exception_handler(RequestValidationError, refuse)  # type: ignore[arg-type]  # its own type says so
     app.add_middleware(KatoMiddleware)
     app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
-    if settings.fault_cpu:
-        app.add_middleware(CpuFault, share=settings.fault_cpu)
+    planting.plant(app, settings.faults)
     return app
 
 

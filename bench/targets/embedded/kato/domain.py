@@ -68,3 +68,5 @@ class Session:
     """Those of the last predicting observation."""
     vectors: dict[str, list[float]] = field(default_factory=dict)
     """Observed but not yet learned: symbol -> vector."""
+    filter_metrics: bool = False
+    """Whether `enable_filter_metrics` was set: shown as true by default, it acts only where it was."""

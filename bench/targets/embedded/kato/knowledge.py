@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
-import orjson
 from redis.asyncio import Redis
 
+from bench.targets.embedded.kato import codec
 from bench.targets.embedded.kato.domain import Experience, Pattern, SymbolCounts, Totals
 from bench.targets.embedded.kato.locks import KeyedLocks
 from bench.targets.embedded.kato.memory import flatten, mean_emotives, merge_metadata
@@ -47,8 +47,8 @@ class Knowledge:
     ) -> None:
         symbols = Counter(flatten(pattern.events))
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.set(f"{kb}:emotives:{pattern.name}", orjson.dumps(list(emotives)[-self._persistence :]))
-            pipe.set(f"{kb}:metadata:{pattern.name}", orjson.dumps(merge_metadata(*metadata)))
+            pipe.set(f"{kb}:emotives:{pattern.name}", codec.dumps(list(emotives)[-self._persistence :]))
+            pipe.set(f"{kb}:metadata:{pattern.name}", codec.dumps(merge_metadata(*metadata)))
             for symbol in symbols:
                 pipe.hincrby(f"{kb}:symbols:pmf", symbol, 1)
                 pipe.sadd(f"{kb}:symbol_to_patterns:{symbol}", pattern.name)
@@ -74,8 +74,8 @@ class Knowledge:
                 merged = merge_metadata(known.metadata, *metadata)
                 await self._redis.mset(
                     {
-                        f"{kb}:emotives:{pattern.name}": orjson.dumps(kept),
-                        f"{kb}:metadata:{pattern.name}": orjson.dumps(merged),
+                        f"{kb}:emotives:{pattern.name}": codec.dumps(kept),
+                        f"{kb}:metadata:{pattern.name}": codec.dumps(merged),
                     }
                 )
 
@@ -93,7 +93,7 @@ class Knowledge:
         if missing:
             log.warning("%d patterns of %s have lost their frequency; possible Redis data loss", missing, kb)
         return [
-            Experience(int(frequency or 1), orjson.loads(emotives or b"[]"), orjson.loads(metadata or b"{}"))
+            Experience(int(frequency or 1), codec.loads(emotives or b"[]"), codec.loads(metadata or b"{}"))
             for frequency, emotives, metadata in zip(values[::3], values[1::3], values[2::3], strict=True)
         ]
 
@@ -127,10 +127,42 @@ class Knowledge:
         )
         return SymbolCounts(frequency, member_frequency)
 
+    async def affinities(self, kb: str) -> dict[str, dict[str, float]]:
+        """Of every symbol that was ever learned with emotives: emotive -> sum over those learns."""
+        prefix = f"{kb}:affinity:"
+        found: dict[str, dict[str, float]] = {}
+        async for keys in self._keys(prefix):
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for key in keys:
+                    pipe.hgetall(key)
+                hashes = await pipe.execute()
+            symbols = (key.decode().removeprefix(prefix) for key in keys)
+            found.update(zip(symbols, map(_as_numbers, hashes), strict=True))
+        return found
+
+    async def affinity(self, kb: str, symbol: str) -> dict[str, float]:
+        return _as_numbers(await self._redis.hgetall(f"{kb}:affinity:{symbol}"))
+
+    async def affinity_weights(self, kb: str, symbols: Collection[str], emotive: str) -> dict[str, float]:
+        """How strongly each of these symbols goes with the emotive per occurrence, whatever the sign."""
+        counts = await self.symbol_counts(kb, symbols)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for symbol in symbols:
+                pipe.hget(f"{kb}:affinity:{symbol}", emotive)
+            sums = await pipe.execute()
+        return {
+            symbol: abs(float(total or 0)) / max(1, counts.frequency.get(symbol, 1))
+            for symbol, total in zip(symbols, sums, strict=True)
+        }
+
+    async def used_memory(self) -> int:
+        """Bytes that the server's data take."""
+        return int((await self._redis.info("memory"))["used_memory"])
+
     async def store_precomputed(self, kb: str, values: Mapping[str, Mapping[str, Any]]) -> None:
         """Writes finalize-training's results: per pattern name, key kind -> value."""
         pairs = [
-            (f"{kb}:{kind}:{name}", orjson.dumps(value))
+            (f"{kb}:{kind}:{name}", codec.dumps(value))
             for name, kinds in values.items()
             for kind, value in kinds.items()
         ]
@@ -140,16 +172,16 @@ class Knowledge:
     async def store_predictions(
         self, kb: str, unique_id: str, predictions: Sequence[Mapping[str, Any]], ttl: int | None
     ) -> None:
-        await self._redis.set(f"{kb}:prediction:{unique_id}", orjson.dumps(predictions), ex=ttl)
+        await self._redis.set(f"{kb}:prediction:{unique_id}", codec.dumps(predictions), ex=ttl)
 
     async def forget(self, kb: str) -> None:
         """Removes every key of the node."""
-        async for keys in self._keys(kb):
+        async for keys in self._keys(f"{kb}:"):
             await self._redis.unlink(*keys)
 
-    async def _keys(self, kb: str) -> AsyncIterator[list[bytes | str]]:
+    async def _keys(self, prefix: str) -> AsyncIterator[list[Any]]:
         cursor = 0
-        pattern = "".join(f"\\{char}" if char in "[]?*\\^" else char for char in kb) + ":*"
+        pattern = "".join(f"\\{char}" if char in "[]?*\\^" else char for char in prefix) + "*"
         while True:
             cursor, keys = await self._redis.scan(cursor, match=pattern, count=1000)
             if keys:
@@ -168,6 +200,10 @@ def _count_occurrence(
     for emotive, value in mean_emotives(emotives).items():
         for symbol in symbols:
             pipe.hincrbyfloat(f"{kb}:affinity:{symbol}", emotive, value)
+
+
+def _as_numbers(values: Mapping[Any, Any]) -> dict[str, float]:
+    return {name.decode(): float(value) for name, value in values.items()}
 
 
 def _present(symbols: Sequence[str], counts: Sequence[bytes | None]) -> dict[str, int]:

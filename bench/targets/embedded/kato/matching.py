@@ -6,11 +6,12 @@ Reference: D. Hirschberg, "A linear space algorithm for computing maximal common
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import Any
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 from rapidfuzz.distance import LCSseq
 
 from bench.targets.embedded.kato.domain import Event, Pattern
@@ -50,6 +51,8 @@ class Alignment:
     """(2·matches - unmatched observed symbols) / (2·matches + unmatched observed symbols)."""
     fragmentation: float
     """Contiguous blocks of matches, less one."""
+    anomalies: list[dict[str, Any]]
+    """Matches of symbols that only resemble each other."""
 
 
 def matches(
@@ -80,10 +83,16 @@ def block_similarity(state: Sequence[str], tokens: Sequence[str]) -> float:
     return SequenceMatcher(None, tokens, state, autojunk=False).ratio()
 
 
-def align(stm: Sequence[Event], match: Match) -> Alignment | None:
-    """Lays the STM along the pattern; None if they have no symbol in common."""
+def align(stm: Sequence[Event], match: Match, resemblance: float = 0.0) -> Alignment | None:
+    """Lays the STM along the pattern; None if they have no symbol in common.
+
+    With a `resemblance` over zero, an observed symbol that the pattern lacks counts as the pattern's most
+    similar one, if their texts are at least that similar."""
     events, tokens = match.pattern.events, match.tokens
     state = flatten(stm)
+    meant = _meant(state, tokens, resemblance) if resemblance > 0 else {}
+    if meant:
+        state = [meant[symbol][0] if symbol in meant else symbol for symbol in state]
     blocks = SequenceMatcher(None, tokens, state, autojunk=False).get_matching_blocks()[:-1]
     if not blocks:
         return None
@@ -99,12 +108,33 @@ def align(stm: Sequence[Event], match: Match) -> Alignment | None:
         present=present,
         future=events[last + 1 :],
         missing=[[symbol for symbol in event if symbol not in known] for event in present],
-        extras=[[symbol for symbol in event if symbol not in known] for event in stm],
+        extras=[[symbol for symbol in event if _expected(symbol, meant) not in known] for event in stm],
         evidence=len(matched) / len(tokens),
         confidence=len(matched) / sum(map(len, present)),
         snr=(2 * len(matched) - unmatched) / (2 * len(matched) + unmatched),
         fragmentation=float(len(blocks) - 1),
+        anomalies=[
+            {"observed": symbol, "expected": expected, "similarity": similarity}
+            for symbol, (expected, similarity) in meant.items()
+            if expected in known
+        ],
     )
+
+
+def _meant(state: Sequence[str], tokens: Collection[str], resemblance: float) -> dict[str, tuple[str, float]]:
+    """Observed symbol -> the pattern's symbol that it resembles, and how much."""
+    expected = list(dict.fromkeys(tokens))
+    found = {}
+    for symbol in dict.fromkeys(state):
+        if symbol not in expected:
+            best = process.extractOne(symbol, expected, scorer=fuzz.ratio, score_cutoff=100 * resemblance)
+            if best is not None:
+                found[symbol] = (best[0], best[1] / 100)
+    return found
+
+
+def _expected(symbol: str, meant: dict[str, tuple[str, float]]) -> str:
+    return meant[symbol][0] if symbol in meant else symbol
 
 
 def _event_index(events: Sequence[Event], token: int) -> int:

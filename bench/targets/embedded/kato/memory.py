@@ -8,6 +8,9 @@ from typing import Any
 
 from bench.targets.embedded.kato.domain import Event, Session
 
+_LARGEST_EMOTIVE = 1e300
+"""Sums of what is larger may lie beyond a double, which neither JSON nor Redis can hold."""
+
 LONGEST_STM = 1000
 """Events, and entries of the emotives and metadata accumulators; the oldest go first."""
 
@@ -29,7 +32,10 @@ def observe(
     if event:
         session.stm = [*session.stm, event][-LONGEST_STM:]
     if emotives:
-        session.emotives = [*session.emotives, dict(emotives)][-LONGEST_STM:]
+        bounded = {
+            name: max(-_LARGEST_EMOTIVE, min(_LARGEST_EMOTIVE, value)) for name, value in emotives.items()
+        }
+        session.emotives = [*session.emotives, bounded][-LONGEST_STM:]
     if metadata:
         session.observed_metadata = [*session.observed_metadata, dict(metadata)][-LONGEST_STM:]
     session.percept = {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
+from http.cookies import CookieError, SimpleCookie
 
-import orjson
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bench.targets.embedded.kato import codec
 from bench.targets.embedded.kato.services import Services
 
 SESSION = "kato.session"
@@ -30,7 +31,8 @@ class KatoMiddleware:
         metrics = services.metrics
         began = time.perf_counter()
         status = 0
-        headers = {"X-Trace-ID": Headers(scope=scope).get("x-trace-id") or f"kato-{uuid.uuid4().hex}"}
+        received = Headers(scope=scope)
+        headers = {"X-Trace-ID": received.get("x-trace-id") or f"kato-{uuid.uuid4().hex}"}
 
         async def send_marked(message: Message) -> None:
             nonlocal status
@@ -43,6 +45,10 @@ class KatoMiddleware:
         try:
             session_id = checked_session_id(scope["method"], scope["path"])
             if session_id is None:
+                if named := _session_named_in(
+                    received
+                ):  # loads it, and so renews it; nothing else comes of it
+                    await services.sessions.load(named)
                 await self._app(scope, receive, send_marked)
             elif session := await services.sessions.load(session_id):
                 headers["X-Session-ID"] = session_id
@@ -68,10 +74,24 @@ def checked_session_id(method: str, path: str) -> str | None:
     return None if parts[3:] == ["exists"] else parts[2]
 
 
+def _session_named_in(headers: Headers) -> str | None:
+    """The session that a request outside `/sessions/<id>/` names by header or cookie."""
+    if named := headers.get("x-session-id"):
+        return named
+    cookies = headers.get("cookie")
+    if not cookies or "session_id" not in cookies:
+        return None
+    try:
+        morsel = SimpleCookie(cookies).get("session_id")
+    except CookieError:
+        return None
+    return morsel.value if morsel else None
+
+
 def _session_not_found(session_id: str) -> Response:
     error = {
         "code": "SESSION_NOT_FOUND",
         "message": f"Session {session_id} not found or expired",
         "session_id": session_id,
     }
-    return Response(orjson.dumps({"error": error}), 404, media_type="application/json")
+    return Response(codec.dumps({"error": error}), 404, media_type="application/json")

@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
+from pydantic_core import PydanticCustomError
+
+from bench.targets.embedded.kato import codec
+
+
+def _storable(text: str) -> str:
+    if codec.is_text(text):
+        return text
+    raise PydanticCustomError(
+        "string_unicode", "Input should be a valid string, unable to parse raw data as a unicode string"
+    )
+
+
+Text = Annotated[str, AfterValidator(_storable)]
 
 
 class CreateSessionRequest(BaseModel):
-    node_id: str
+    node_id: Text
     metadata: dict[str, Any] | None = Field(default_factory=dict)
     ttl_seconds: int | None = None
     config: dict[str, Any] | None = None
 
 
 class ObservationData(BaseModel):
-    strings: list[str] = Field(default_factory=list)
+    strings: list[Text] = Field(default_factory=list)
     vectors: list[list[float]] = Field(default_factory=list)
-    emotives: dict[str, float] = Field(default_factory=dict)
+    emotives: dict[Text, float] = Field(default_factory=dict)
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 
 class ObservationDataItem(ObservationData):
-    unique_id: str | None = None
+    unique_id: Text | None = None
 
 
 class ObservationSequenceRequest(BaseModel):
@@ -41,6 +55,11 @@ class SessionResponse(BaseModel):
     ttl_seconds: int
     metadata: dict[str, Any] = Field(default_factory=dict)
     session_config: dict[str, Any] = Field(default_factory=dict)
+
+
+class TestResponse(BaseModel):
+    test_id: str
+    message: str
 
 
 class SessionExistsResponse(BaseModel):
@@ -222,3 +241,82 @@ class MetricHistoryResponse(BaseModel):
     timestamp: float
     statistics: MetricStatistics
     data_points: list[dict[str, Any]]
+
+
+class StatsResponse(BaseModel):
+    time_range_minutes: int
+    timestamp: float
+    processor_manager: dict[str, Any] | None = None
+    current_status: dict[str, Any] | None = None
+    time_series: dict[str, Any] | None = None
+    summary: dict[str, Any] | None = None
+    error: str | None = None
+
+
+class CacheStatsResponse(BaseModel):
+    cache_performance: dict[str, Any]
+    cache_health: dict[str, Any]
+    timestamp: str
+
+
+class CacheInvalidateResponse(BaseModel):
+    status: str
+    patterns_invalidated: int | None = None
+    symbols_invalidated: int | None = None
+    session_id: str | None = None
+    reason: str | None = None
+    timestamp: str
+
+
+class DistributedSTMStatsResponse(BaseModel):
+    status: str
+    distributed_stm_enabled: bool | None = None
+    performance_stats: dict[str, Any] | None = None
+    processor_info: dict[str, Any] | None = None
+    expected_improvements: dict[str, str] | None = None
+    reason: str | None = None
+    error: str | None = None
+    timestamp: str
+
+
+class ConnectionPoolsResponse(BaseModel):
+    status: str
+    health: dict[str, Any] | None = None
+    pool_statistics: dict[str, Any] | None = None
+    connection_optimization: dict[str, Any] | None = None
+    performance_improvements: dict[str, str] | None = None
+    error: str | None = None
+    timestamp: str
+
+
+class PatternResponse(BaseModel):
+    pattern: Any
+    node_id: str
+
+
+class DeprecatedPerceptDataResponse(BaseModel):
+    percept_data: dict[str, Any]
+    node_id: str
+    warning: str
+
+
+class DeprecatedCognitionDataResponse(BaseModel):
+    cognition_data: dict[str, Any]
+    node_id: str
+    warning: str
+
+
+class SymbolAffinitiesResponse(BaseModel):
+    affinities: dict[str, Any]
+    node_id: str
+
+
+class SymbolStatsResponse(BaseModel):
+    symbols: dict[str, Any]
+    node_id: str
+
+
+class SymbolAffinityResponse(BaseModel):
+    symbol: str
+    affinity: Any
+    node_id: str

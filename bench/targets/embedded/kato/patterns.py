@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,25 +12,18 @@ import orjson
 
 from bench.targets.embedded.kato import minhash
 from bench.targets.embedded.kato.domain import Pattern
+from bench.targets.embedded.kato.filters import Filter, named
 from bench.targets.embedded.kato.memory import flatten
 
 _ROWS_PER_INSERT = 1000
 _CONCURRENT_INSERTS = 2
-
+_NAMES_PER_QUERY = 500
 
 _WaitingRow = tuple[bytes, asyncio.Future[None]]
 
 
 class PatternStoreError(Exception):
     """ClickHouse refused a statement; carries its answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A condition that candidates must meet in the store: SQL and the parameters it names."""
-
-    sql: str
-    parameters: Mapping[str, Any]
 
 
 class PatternStore:
@@ -70,6 +61,30 @@ class PatternStore:
             {"kb": kb, **parameters},
         )
         return [Pattern(*orjson.loads(line)) for line in body.splitlines()]
+
+    async def find(self, kb: str, name: str) -> Pattern | None:
+        found = await self.candidates(kb, [named([name])])
+        return found[0] if found else None
+
+    async def narrowed(self, kb: str, names: Sequence[str], condition: Filter) -> set[str]:
+        """Which of these patterns pass a filter that comes after another: asked by name, 500 at a time."""
+        passed: set[str] = set()
+        for start in range(0, len(names), _NAMES_PER_QUERY):
+            some = named(names[start : start + _NAMES_PER_QUERY])
+            body = await self._post(
+                f"SELECT name FROM {self._table} WHERE kb_id = {{kb:String}} AND {some.sql}"
+                f" AND {condition.sql} FORMAT JSONCompactEachRow",
+                {"kb": kb, **some.parameters, **condition.parameters},
+            )
+            passed.update(orjson.loads(line)[0] for line in body.splitlines())
+        return passed
+
+    async def flush(self) -> None:
+        """Makes rows visible that the server holds back for asynchronous inserts of anybody."""
+        await self._post("SYSTEM FLUSH ASYNC INSERT QUEUE")
+
+    async def ping(self) -> None:
+        await self._post("SELECT 1")
 
     async def drop(self, kb: str) -> None:
         """Forgets every pattern of the node."""
@@ -115,53 +130,6 @@ def _settle(batch: list[_WaitingRow], error: Exception | None) -> None:
             stored.set_result(None)
         else:
             stored.set_exception(error)
-
-
-def starts_with(symbol: str) -> Filter:
-    return Filter("first_token = {first:String}", {"first": symbol})
-
-
-def named(name: str) -> Filter:
-    return Filter("name = {name:String}", {"name": name})
-
-
-def length_filter(tokens: Sequence[str], min_ratio: float, max_ratio: float) -> Filter:
-    """Patterns whose length lies between the two multiples of the query's."""
-    return Filter(
-        "length BETWEEN {shortest:UInt32} AND {longest:UInt32}",
-        {
-            "shortest": math.floor(len(tokens) * min_ratio),
-            "longest": math.ceil(len(tokens) * max_ratio),
-        },
-    )
-
-
-def jaccard_filter(tokens: Sequence[str], threshold: float, min_overlap: int) -> Filter:
-    """Patterns that share at least `min_overlap` tokens with the query, and whose Jaccard index reaches
-    `threshold`."""
-    shared = "length(arrayIntersect(token_set, {tokens:Array(String)}))"
-    return Filter(
-        f"{shared} >= {{overlap:UInt32}} AND {shared} >= {{jaccard:Float64}}"
-        f" * (token_count + {{distinct:UInt32}} - {shared})",
-        {
-            "tokens": sorted(set(tokens)),
-            "overlap": min_overlap,
-            "jaccard": threshold,
-            "distinct": len(set(tokens)),
-        },
-    )
-
-
-def minhash_filter(tokens: Sequence[str], threshold: float) -> Filter:
-    """Patterns that share an LSH band with the query, and whose estimated Jaccard index reaches
-    `threshold`."""
-    minima = minhash.signature(set(tokens))
-    agreeing = "arraySum(arrayMap((x, y) -> x = y, minhash_sig, {minima:Array(UInt32)}))"
-    return Filter(
-        "hasAny(lsh_bands, {bands:Array(UInt64)})"
-        f" AND {agreeing} >= {{minhash:Float64}} * {minhash.HASHES}",
-        {"bands": minhash.bands(minima), "minima": minima, "minhash": threshold},
-    )
 
 
 def text(value: Any) -> str:

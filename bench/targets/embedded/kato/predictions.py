@@ -19,6 +19,8 @@ from bench.targets.embedded.kato.memory import flatten, mean_emotives
 
 Prediction = dict[str, Any]
 
+_WEIGHTED = ("weighted_similarity", "weighted_evidence", "weighted_confidence", "weighted_snr")
+
 
 @dataclass(frozen=True, slots=True)
 class Survivor:
@@ -57,8 +59,10 @@ def prediction(
     counts: SymbolCounts,
     totals: Totals,
     chance: float,
+    weights: Mapping[str, float] | None = None,
 ) -> Prediction:
-    """The prediction object for an STM of two or more symbols. `chance` is `chance_of` its present."""
+    """The prediction object for an STM of two or more symbols. `chance` is `chance_of` its present;
+    `weights` are those of the symbols by an emotive, if the session named one."""
     match, alignment, experience = survivor.match, survivor.alignment, survivor.experience
     present = flatten(alignment.present)
     probability = experience.frequency / max(1, totals.pattern_frequencies)
@@ -74,7 +78,7 @@ def prediction(
         "present": alignment.present,
         "missing": alignment.missing,
         "extras": alignment.extras,
-        "anomalies": [],
+        "anomalies": alignment.anomalies,
         "potential": (alignment.evidence + alignment.confidence) * alignment.snr
         + similarity_to_state
         + 1 / (alignment.fragmentation + 1),
@@ -87,10 +91,7 @@ def prediction(
         "sequence": match.pattern.events,
         "future": alignment.future,
         "confidence": alignment.confidence,
-        "weighted_similarity": None,
-        "weighted_evidence": None,
-        "weighted_confidence": None,
-        "weighted_snr": None,
+        **weighted(alignment.matches, flatten(alignment.extras), present, match.tokens, weights),
         "entropy": entropy(present),
         "normalized_entropy": normalized_entropy(present, totals),
         "global_normalized_entropy": global_normalized_entropy(present, counts, totals),
@@ -104,7 +105,13 @@ def prediction(
     }
 
 
-def single_symbol_prediction(symbol: str, events: list[Event], name: str, known: Experience) -> Prediction:
+def single_symbol_prediction(
+    symbol: str,
+    events: list[Event],
+    name: str,
+    known: Experience,
+    weights: Mapping[str, float] | None = None,
+) -> Prediction:
     """The object of the fast path: the STM is one symbol, the pattern begins with it."""
     tokens = flatten(events)
     evidence, confidence = 1 / len(tokens), 1 / len(events[0])
@@ -126,12 +133,35 @@ def single_symbol_prediction(symbol: str, events: list[Event], name: str, known:
         "snr": 1.0,
         "fragmentation": 0.0,
         "anomalies": [],
-        "weighted_similarity": None,
-        "weighted_evidence": None,
-        "weighted_confidence": None,
-        "weighted_snr": None,
+        **weighted([symbol], [], events[0], tokens, weights),
         "potential": evidence + confidence + 1.0,
     }
+
+
+def weighted(
+    matches: Sequence[str],
+    extras: Sequence[str],
+    present: Sequence[str],
+    tokens: Sequence[str],
+    weights: Mapping[str, float] | None,
+) -> dict[str, float | None]:
+    """Similarity, evidence, confidence and signal-to-noise ratio where each symbol counts by its weight
+    instead of as one; all None without weights, zero where nothing has any."""
+    if weights is None:
+        return dict.fromkeys(_WEIGHTED)
+
+    def weight(symbols: Sequence[str]) -> float:
+        return sum(weights.get(symbol, 0.0) for symbol in symbols)
+
+    matched, extra, pattern = weight(matches), weight(extras), weight(tokens)
+    ratios = (
+        (2 * matched, matched + extra + pattern),
+        (matched, pattern),
+        (matched, weight(present)),
+        (2 * matched - extra, 2 * matched + extra),
+    )
+    values = (part / whole if whole else 0.0 for part, whole in ratios)
+    return dict(zip(_WEIGHTED, values, strict=True))
 
 
 def ranked(predictions: Sequence[Prediction], ranking: str, limit: int) -> list[Prediction]:

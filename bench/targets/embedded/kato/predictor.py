@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
 
 from bench.targets.embedded.kato import matching, predictions
-from bench.targets.embedded.kato.domain import Config, Event, Pattern, SymbolCounts, Totals
+from bench.targets.embedded.kato.domain import Event, Pattern, SymbolCounts, Totals
+from bench.targets.embedded.kato.filters import EVERYTHING, Pipeline, Stage, starts_with
 from bench.targets.embedded.kato.knowledge import Knowledge
-from bench.targets.embedded.kato.matching import Similarity
+from bench.targets.embedded.kato.matching import Match, Similarity
 from bench.targets.embedded.kato.memory import flatten
-from bench.targets.embedded.kato.patterns import (
-    Filter,
-    PatternStore,
-    jaccard_filter,
-    length_filter,
-    minhash_filter,
-    starts_with,
-)
+from bench.targets.embedded.kato.patterns import PatternStore
 from bench.targets.embedded.kato.predictions import Ensemble, Prediction, Survivor
+
+log = logging.getLogger("kato.predictor")
 
 _PATTERNS_PER_TURN = 100
 """Matched before other requests of the worker get their turn."""
@@ -38,8 +35,12 @@ class Query:
     recall_threshold: float
     max_predictions: int
     similarity: Similarity
-    filters: tuple[Filter, ...] | None = ()
+    pipeline: Pipeline | None = EVERYTHING
     """None lets nothing pass."""
+    resemblance: float = 0.0
+    """From which similarity on two symbols are taken for the same; 0 takes none so."""
+    emotive: str | None = None
+    """By whose affinity the weighted metrics count symbols."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,7 @@ class Predictor:
             return NOTHING
         if len(state) == 1:
             return await self._continue_symbol(query, state[0])
-        if query.filters is None:
-            return NOTHING
-        candidates = await self._patterns.candidates(query.kb, query.filters)
+        candidates = await self._candidates(query, state)
         survivors = await self._survivors(query, state, candidates)
         if not survivors:
             return NOTHING
@@ -78,23 +77,56 @@ class Predictor:
         counts = await self._knowledge.symbol_counts(query.kb, {*state, *flatten(presents)})
         chances = await self._cache.chances(query.kb, presents, counts, totals)
         ensemble = Ensemble.of(survivors)
+        tokens = [symbol for one in kept for symbol in one.match.tokens]
+        weights = await self._weights(query, {*state, *tokens})
         made = []
         for index, (one, chance) in enumerate(zip(kept, chances, strict=True), start=1):
-            made.append(predictions.prediction(state, one, ensemble, counts, totals, chance))
+            made.append(predictions.prediction(state, one, ensemble, counts, totals, chance, weights))
             if index % _PATTERNS_PER_TURN == 0:
                 await asyncio.sleep(0)
         best = predictions.ranked(made, self._ranking, query.max_predictions)
         return Answer(best, predictions.future_potentials(best))
+
+    async def _candidates(self, query: Query, state: list[str]) -> Sequence[Pattern]:
+        """What the pipeline leaves. Only its first stage reads patterns; later ones ask for them by name."""
+        pipeline = query.pipeline
+        if pipeline is None:
+            return ()
+        if not pipeline.stages:
+            return await self._patterns.candidates(query.kb)
+        first, *later = pipeline.stages
+        found = await self._patterns.candidates(query.kb, [first.condition] if first.condition else [])
+        _report(pipeline, first, found)
+        for stage in later:
+            found = await self._passing(stage, query, state, found)
+            _report(pipeline, stage, found)
+        return found
+
+    async def _passing(
+        self, stage: Stage, query: Query, state: list[str], found: list[Pattern]
+    ) -> list[Pattern]:
+        if stage.condition is not None:
+            names = await self._patterns.narrowed(query.kb, [one.name for one in found], stage.condition)
+            return [one for one in found if one.name in names]
+        if stage.name == "rapidfuzz":  # the very similarity that decides afterwards, a second time
+            passed = matching.matches(state, found, query.recall_threshold, query.similarity)
+            return [one.pattern for one in passed]
+        log.error("the filter %s failed; everything passes it", stage.name)
+        return found
+
+    async def _weights(self, query: Query, symbols: Collection[str]) -> Mapping[str, float] | None:
+        if query.emotive is None:
+            return None
+        return await self._knowledge.affinity_weights(query.kb, symbols, query.emotive)
 
     async def _survivors(
         self, query: Query, state: list[str], candidates: Sequence[Pattern]
     ) -> list[Survivor]:
         """The most similar first, whatever order the store returns its rows in."""
         aligned = []
-        for start in range(0, len(candidates), _PATTERNS_PER_TURN):
-            batch = candidates[start : start + _PATTERNS_PER_TURN]
-            for match in matching.matches(state, batch, query.recall_threshold, query.similarity):
-                if alignment := matching.align(query.stm, match):
+        for found in self._matches(query, state, candidates):
+            for match in found:
+                if alignment := matching.align(query.stm, match, query.resemblance):
                     aligned.append((match, alignment))
             await asyncio.sleep(0)
         names = [match.pattern.name for match, _ in aligned]
@@ -105,15 +137,32 @@ class Predictor:
         ]
         return sorted(survivors, key=lambda one: (-one.match.similarity, one.match.pattern.name))
 
+    def _matches(
+        self, query: Query, state: list[str], candidates: Sequence[Pattern]
+    ) -> Iterator[list[Match]]:
+        """Those of one turn at a time, after which other requests have theirs."""
+        for start in range(0, len(candidates), _PATTERNS_PER_TURN):
+            batch = candidates[start : start + _PATTERNS_PER_TURN]
+            yield matching.matches(state, batch, query.recall_threshold, query.similarity)
+
     async def _continue_symbol(self, query: Query, symbol: str) -> Answer:
         found = await self._patterns.candidates(query.kb, [starts_with(symbol)])
         known = await self._knowledge.experiences(query.kb, [pattern.name for pattern in found])
+        tokens = {token for pattern in found for token in flatten(pattern.events)}
+        weights = await self._weights(query, tokens)
         made = [
-            predictions.single_symbol_prediction(symbol, pattern.events, pattern.name, experience)
+            predictions.single_symbol_prediction(symbol, pattern.events, pattern.name, experience, weights)
             for pattern, experience in zip(found, known, strict=True)
         ]
         ranking = self._ranking if made and self._ranking in made[0] else "potential"
         return Answer(predictions.ranked(made, ranking, query.max_predictions), [])
+
+
+def _report(pipeline: Pipeline, stage: Stage, left: Sequence[Pattern]) -> None:
+    if pipeline.counts_logged:
+        log.info("filter %s: %d candidates left", stage.name, len(left))
+    if pipeline.warn_above is not None and len(left) > pipeline.warn_above:
+        log.warning("filter %s leaves %d candidates, over %d", stage.name, len(left), pipeline.warn_above)
 
 
 class ChanceCache:
@@ -158,25 +207,3 @@ class ChanceCache:
     def _key(cls, kb: str, present: list[str]) -> str:
         text = f"{kb}{sorted(set(present))}"
         return cls._PREFIX + hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
-def filters_of(config: Config, state: Sequence[str]) -> tuple[Filter, ...] | None:
-    """A session's filter pipeline as conditions for the store; None lets nothing pass.
-
-    As with KATO, a pipeline that does not begin in the database finds nothing, and the stages that only
-    KATO's own process runs change nothing after one that does. Zero means a filter's default."""
-    pipeline = config["filter_pipeline"]
-    if not isinstance(pipeline, list) or not pipeline or len(state) < 2:
-        return ()
-    builders = {
-        "length": lambda: length_filter(
-            state, config["length_min_ratio"] or 0.5, config["length_max_ratio"] or 2.0
-        ),
-        "jaccard": lambda: jaccard_filter(
-            state, config["jaccard_threshold"] or 0.3, config["jaccard_min_overlap"] or 2
-        ),
-        "minhash": lambda: minhash_filter(state, config["minhash_threshold"] or 0.7),
-    }
-    if pipeline[0] not in builders:
-        return None
-    return tuple(builders[stage]() for stage in dict.fromkeys(pipeline) if stage in builders)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
-from bench.targets.embedded.kato import matching, memory, naming, predictions
+from bench.targets.embedded.kato import codec, matching, memory, naming, predictions
 from bench.targets.embedded.kato.domain import Pattern, Session
+from bench.targets.embedded.kato.filters import EVERYTHING, pipeline_of
+from bench.targets.embedded.kato.index import NodeIndex
 from bench.targets.embedded.kato.knowledge import Knowledge
 from bench.targets.embedded.kato.matching import Similarity
 from bench.targets.embedded.kato.memory import flatten
 from bench.targets.embedded.kato.models import ObservationData
 from bench.targets.embedded.kato.patterns import PatternStore, PatternStoreError
-from bench.targets.embedded.kato.predictor import Answer, ChanceCache, Predictor, Query, filters_of
+from bench.targets.embedded.kato.predictor import Answer, ChanceCache, Predictor, Query
 from bench.targets.embedded.kato.settings import Settings
 from bench.targets.embedded.kato.streams import EventStreams
 from bench.targets.embedded.kato.vectors import VectorStore
@@ -46,6 +48,7 @@ class Processor:
         knowledge: Knowledge,
         predictor: Predictor,
         cache: ChanceCache,
+        streams: EventStreams,
     ) -> None:
         self._settings = settings
         self._patterns = patterns
@@ -53,10 +56,14 @@ class Processor:
         self._knowledge = knowledge
         self._predictor = predictor
         self._cache = cache
-        self._streams = EventStreams(settings.stream_maxlen)
+        self._indexes: defaultdict[str, NodeIndex] = defaultdict(NodeIndex)
+        self.streams = streams
         self.nodes = NodeRegistry()
 
     def kb_of(self, node_id: str) -> str:
+        """The node's knowledge base. Raises RuntimeError where KATO could not make its processor."""
+        if not self._settings.redis_enabled:
+            raise RuntimeError("REDIS_ENABLED is not true: no node can be served")
         kb = naming.kb_id(node_id, self._settings.service_name)
         self.nodes.touch(kb, node_id)
         return kb
@@ -69,7 +76,8 @@ class Processor:
         )
         memory.observe(session, event, data.vectors, data.emotives, data.metadata)
         log.info("%s observed %s", session.session_id, event)
-        commands = self._streams.append(kb, event, data.vectors)
+        await self.streams.open(kb)
+        commands = self.streams.append(kb, event, data.vectors)
         if event and session.config["process_predictions"]:
             await self._predict_at_observation(kb, session, unique_id)
         auto_learned = None
@@ -97,7 +105,8 @@ class Processor:
 
     async def predict(self, session: Session) -> Answer:
         """What `GET predictions` answers: by the session's own options."""
-        config = session.config
+        config, state = session.config, flatten(session.stm)
+        resemblance, emotive = config.get("fuzzy_token_threshold"), config.get("affinity_emotive")
         return await self._predictor.predict(
             Query(
                 kb=self.kb_of(session.node_id),
@@ -105,13 +114,16 @@ class Processor:
                 recall_threshold=config["recall_threshold"],
                 max_predictions=config["max_predictions"],
                 similarity=self._similarity(config["use_token_matching"]),
-                filters=filters_of(config, flatten(session.stm)),
+                pipeline=pipeline_of(config, state, session.filter_metrics) if len(state) > 1 else EVERYTHING,
+                resemblance=float(resemblance) if isinstance(resemblance, int | float) else 0.0,
+                emotive=emotive if codec.is_text(emotive) else None,
             )
         )
 
     async def finalize(self, node_id: str) -> int:
         """Stores the entropies and term frequencies of each pattern of the node; returns their number."""
         kb = self.kb_of(node_id)
+        await self._patterns.flush()
         patterns = await self._patterns.candidates(kb)
         totals = await self._knowledge.totals(kb)
         counts = await self._knowledge.vocabulary(kb)
@@ -138,6 +150,7 @@ class Processor:
         await self._patterns.drop(kb)
         await self._knowledge.forget(kb)
         await self._cache.clear()
+        self._indexes.pop(kb, None)
 
     def _similarity(self, by_token: bool) -> Similarity:
         if not self._settings.use_fast_matching:
@@ -175,6 +188,8 @@ class Processor:
             await self._knowledge.withdraw(kb, pattern.name)
             raise
         await self._knowledge.record_new(kb, pattern, session.emotives, session.observed_metadata)
+        if self._settings.use_indexing:
+            self._indexes[kb].add(pattern.name, flatten(pattern.events))
 
 
 class NodeRegistry:
@@ -189,6 +204,14 @@ class NodeRegistry:
         self._nodes[kb] = (node_id, created, now)
         if len(self._nodes) > MAX_NODES:
             self._nodes.popitem(last=False)
+
+    @property
+    def oldest(self) -> str | None:
+        """The node that was served longest ago; None before the first."""
+        return next(iter(self._nodes), None)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
 
     def report(self, idle_ttl: int) -> dict[str, Any]:
         now = datetime.now(UTC)

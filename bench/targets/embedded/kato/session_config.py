@@ -43,11 +43,13 @@ def defaults(settings: Settings) -> Config:
 def at_creation(settings: Settings, wanted: Mapping[str, Any] | None) -> Config:
     """The options of a new session. One invalid value discards all of `wanted`, silently; unknown keys
     are ignored."""
-    config = defaults(settings)
+    return {**defaults(settings), **accepted(wanted)}
+
+
+def accepted(wanted: Mapping[str, Any] | None) -> Config:
+    """What a new session takes of the options that its creator asks for."""
     known = {key: value for key, value in (wanted or {}).items() if key in _CHECKS and value is not None}
-    if all(_CHECKS[key][0](value) for key, value in known.items()):
-        config.update(known)
-    return config
+    return known if all(_CHECKS[key][0](value) for key, value in known.items()) else {}
 
 
 def updated(config: Config, wanted: Mapping[str, Any]) -> tuple[Config, dict[str, str]]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 from redis.asyncio import Redis
 
-from bench.targets.embedded.kato import naming
+from bench.targets.embedded.kato import codec, naming
 from bench.targets.embedded.kato.domain import Config, Session
 
 _PREFIX = "kato:session:"
 _INDEX = "kato:session:_active_index"
+_LONGEST_TTL = 10**11
+"""Seconds, three millennia: what is longer would lie beyond the calendar."""
 
 
 class SessionStore:
@@ -24,16 +26,26 @@ class SessionStore:
     `expires_at` that it returns, but not the stored one: a session that is only read ends `ttl_seconds`
     after its last write, as with KATO."""
 
-    def __init__(self, redis: Redis, auto_extend: bool, count_cache_ttl: float) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        auto_extend: bool,
+        count_cache_ttl: float,
+        on_expiry: Callable[[str], None],
+    ) -> None:
         self._redis = redis
         self._auto_extend = auto_extend
         self._count_cache_ttl = count_cache_ttl
+        self._on_expiry = on_expiry
         self._count = 0
         self._counted_at = float("-inf")
 
-    async def create(self, node_id: str, ttl: int, metadata: dict[str, Any], config: Config) -> Session:
+    async def create(
+        self, node_id: str, ttl: int, metadata: dict[str, Any], config: Config, *, filter_metrics: bool
+    ) -> Session:
         """Raises redis.ResponseError if `ttl` is negative, which KATO answers with its plain 500."""
         now = datetime.now(UTC)
+        ttl = min(ttl, _LONGEST_TTL)
         session = Session(
             session_id=naming.session_id(),
             node_id=node_id,
@@ -42,8 +54,9 @@ class SessionStore:
             ttl_seconds=ttl,
             metadata=metadata,
             config=config,
+            filter_metrics=filter_metrics,
         )
-        await self._redis.set(_PREFIX + session.session_id, orjson.dumps(asdict(session)), ex=ttl)
+        await self._redis.set(_PREFIX + session.session_id, codec.dumps(asdict(session)), ex=ttl)
         await self._redis.sadd(_INDEX, session.session_id)
         return session
 
@@ -52,9 +65,10 @@ class SessionStore:
         raw = await self._redis.get(_PREFIX + session_id)
         if raw is None:
             return None
-        session = Session(**orjson.loads(raw))
+        session = Session(**codec.loads(raw))
         if _expired(session):
             await self.delete(session_id)
+            self._on_expiry(session_id)
             return None
         if self._auto_extend:
             session.expires_at = _after(session.ttl_seconds)
@@ -67,22 +81,23 @@ class SessionStore:
             session.expires_at = _after(session.ttl_seconds)
         async with self._redis.pipeline(transaction=False) as pipe:
             key = _PREFIX + session.session_id
-            pipe.set(key, orjson.dumps(asdict(session)), ex=max(1, remaining_seconds(session)))
+            pipe.set(key, codec.dumps(asdict(session)), ex=max(1, remaining_seconds(session)))
             for command in others:
                 pipe.execute_command(*command)
             await pipe.execute()
 
     async def extend(self, session: Session, ttl: int) -> None:
         """Lets the session end `ttl` seconds from now; later renewals use its own `ttl_seconds` again."""
+        ttl = max(1, min(ttl, _LONGEST_TTL))
         session.expires_at = _after(ttl)
-        await self._redis.set(_PREFIX + session.session_id, orjson.dumps(asdict(session)), ex=ttl)
+        await self._redis.set(_PREFIX + session.session_id, codec.dumps(asdict(session)), ex=ttl)
 
     async def exists(self, session_id: str) -> tuple[bool, bool]:
         """Whether the session is alive, and whether it is still stored though expired. Renews nothing."""
         raw = await self._redis.get(_PREFIX + session_id)
         if raw is None:
             return False, False
-        expired = _expired(Session(**orjson.loads(raw)))
+        expired = _expired(Session(**codec.loads(raw)))
         return not expired, expired
 
     async def delete(self, session_id: str) -> None:

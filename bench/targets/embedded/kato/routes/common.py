@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, cast
 
-import orjson
 from fastapi import Depends, HTTPException, Request, Response
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
 
+from bench.targets.embedded.kato import codec
 from bench.targets.embedded.kato.domain import Session
 from bench.targets.embedded.kato.middleware import SESSION
 from bench.targets.embedded.kato.services import Services
@@ -14,7 +16,13 @@ from bench.targets.embedded.kato.services import Services
 
 def reply(content: dict[str, Any]) -> Response:
     """A JSON answer; the declared response model only documents it."""
-    return Response(orjson.dumps(content), media_type="application/json")
+    return Response(codec.dumps(content), media_type="application/json")
+
+
+async def refuse(_: Request, error: RequestValidationError) -> Response:
+    """FastAPI's own answer to a malformed request, also where that repeats what JSON cannot hold."""
+    content = codec.dumps({"detail": jsonable_encoder(error.errors())})
+    return Response(content, 422, media_type="application/json")
 
 
 def session_not_found(session_id: str) -> HTTPException:

@@ -13,6 +13,15 @@ from bench.targets.embedded.kato.routes.common import ServicesHere, reply
 
 router = APIRouter(tags=["monitoring"])
 
+_SERIES = (
+    "kato_cpu_usage_percent",
+    "kato_memory_usage_percent",
+    "kato_memory_usage_bytes",
+    "kato_disk_usage_percent",
+    "load_average_1m",
+    "kato_requests_total",
+    "kato_request_duration_seconds",
+)
 _WARNING, _CRITICAL = 80, 95
 """Percent of the concurrency limit."""
 
@@ -32,6 +41,35 @@ async def get_metrics(services: ServicesHere) -> Response:
         }
         services.metrics_page.put(answer)
     return reply(answer)
+
+
+@router.get("/stats", response_model=models.StatsResponse)
+async def get_stats(services: ServicesHere, minutes: int = 10) -> Response:
+    metrics = services.metrics
+    status, issues = metrics.health()
+    summary = metrics.summary(await services.sessions.count())
+    return reply(
+        {
+            "time_range_minutes": minutes,
+            "timestamp": time.time(),
+            "processor_manager": services.processor.nodes.report(services.settings.session_ttl),
+            "current_status": {
+                "status": status,
+                "issues": issues,
+                "metrics": {
+                    "cpu_percent": summary["resources"]["cpu_percent"],
+                    "memory_percent": summary["resources"]["memory_percent"],
+                    "error_rate_per_min": 0.0,
+                },
+                "timestamp": datetime.now(UTC).isoformat(),
+            },
+            "time_series": {name: metrics.points(name, 60.0 * minutes) for name in _SERIES},
+            "summary": {
+                topic: summary[topic] for topic in ("sessions", "performance", "resources", "databases")
+            },
+            "error": None,
+        }
+    )
 
 
 @router.get("/metrics/{metric_name}", response_model=models.MetricHistoryResponse)

@@ -23,6 +23,12 @@ _REPORTED_DEFAULT_TTL = 3600
 """What KATO reports for a session without a TTL of its own, even where SESSION_TTL differs."""
 
 
+@router.get("/test/{test_id}", response_model=models.TestResponse)
+async def echo_test(test_id: str) -> Response:
+    # Published by KATO, and never reached: its middleware looks for a session named "test" first.
+    return reply({"test_id": test_id, "message": f"Test {test_id}"})
+
+
 @router.post("", response_model=models.SessionResponse)
 async def create_session(request: models.CreateSessionRequest, services: ServicesHere) -> Response:
     settings = services.settings
@@ -31,7 +37,9 @@ async def create_session(request: models.CreateSessionRequest, services: Service
         request.ttl_seconds or settings.session_ttl,
         request.metadata or {},
         session_config.at_creation(settings, request.config),
+        filter_metrics=session_config.accepted(request.config).get("enable_filter_metrics") is True,
     )
+    services.events.session_created(session)
     return reply(_description(session, request.ttl_seconds or _REPORTED_DEFAULT_TTL))
 
 
@@ -58,6 +66,7 @@ async def get_session(session_id: str, services: ServicesHere) -> Response:
 async def delete_session(session_id: str, services: ServicesHere) -> Response:
     async with services.locks(session_id):
         await services.sessions.delete(session_id)
+    services.events.session_deleted(session_id)
     return reply({"status": "deleted", "session_id": session_id})
 
 
@@ -68,14 +77,17 @@ async def get_config(session_id: str, session: CheckedSession) -> Response:
 
 @router.post("/{session_id}/config", response_model=models.SessionConfigUpdateResponse)
 async def update_config(session_id: str, request: dict[str, Any], services: ServicesHere) -> Response:
-    wanted = request.get("config", request)
+    asked = request.get("config", request)
+    wanted = asked if isinstance(asked, dict) else {}
     async with services.locks(session_id):
         session = await reload(services, session_id)
-        config, errors = session_config.updated(session.config, wanted if isinstance(wanted, dict) else {})
+        config, errors = session_config.updated(session.config, wanted)
         if errors:
             detail = {"error": "Configuration validation failed", "validation_errors": errors}
             raise HTTPException(400, detail)
         session.config = config
+        if "enable_filter_metrics" in wanted:
+            session.filter_metrics = config["enable_filter_metrics"] is True
         await services.sessions.save(session)
     return reply({"status": "okay", "message": "Configuration updated", "session_id": session_id})
 
