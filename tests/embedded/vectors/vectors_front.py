@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,10 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -
 
 
 class Front:
-    """One process of the vector part on one data folder; may be stopped and started again.
+    """One process of the vector part on one data folder; may be stopped and started again."""
 
-    `through` is a command that runs it, such as one that binds it to a core."""
-
-    def __init__(self, data: Path, through: Sequence[str] = ()) -> None:
+    def __init__(self, data: Path) -> None:
         self.data = data
-        self.through = through
         self.log = data.with_suffix(".log")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -54,8 +51,7 @@ class Front:
         return self._client
 
     def start(self) -> Front:
-        argv = [*self.through, sys.executable, "-m", MODULE]
-        argv += ["--port", str(self.port), "--data", str(self.data)]
+        argv = [sys.executable, "-m", MODULE, "--port", str(self.port), "--data", str(self.data)]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(argv, stderr=log)
         wait_until(self._answers, "ready")
@@ -87,12 +83,12 @@ class Front:
         result: dict[str, Any] = answer.json()["result"]
         return result
 
-    def wait_status(self, name: str, *statuses: str) -> dict[str, Any]:
+    def wait_status(self, name: str, *statuses: str, seconds: float = 60) -> dict[str, Any]:
         def reached() -> dict[str, Any] | None:
             info = self.info(name)
             return info if info["status"] in statuses else None
 
-        info: dict[str, Any] = wait_until(reached, f"{name} is {' or '.join(statuses)}", 60)
+        info: dict[str, Any] = wait_until(reached, f"{name} is {' or '.join(statuses)}", seconds)
         return info
 
     def close(self) -> None:
