@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.story.stage import FAULTS, QUICK, UntrueError, bench, check, note, noted, settings, tell
 
 _OBJECTIVE = "p95(predict) < 200ms"
@@ -10,11 +12,20 @@ _GROWTH_OBJECTIVE, _BOUND = "p50(predict) < 60ms", 0.060
 _EFFORT = (
     ["--budget", "70", "--rate", "160", "--trial", "6", "--warmup", "2"]
     if QUICK
-    else ["--budget", "300", "--width", "0.05"]
+    else ["--budget", "260", "--rate", "100", "--trial", "8", "--width", "0.08"]
 )
-_SIZES = "200,1000,2500" if QUICK else "100,200,500,1000,2000,5000"
+_SIZES = "200,1000,2500" if QUICK else "100,300,1000,2000,5000"
 #: How far a measurement at the predicted size may be from the objective's bound.
 _TOLERANCE = 0.25
+
+
+def _in_words(found: dict[str, Any]) -> str:
+    if found["low"] is None:
+        return f"no rate was seen to hold {_OBJECTIVE}"
+    held = f"{_OBJECTIVE} held at {found['low']:.0f}/s"
+    if found["high"] is None:
+        return f"{held} and was not seen to fail above"
+    return f"{held} and failed at {found['high']:.0f}/s, bound by {found['binding_resource']}"
 
 
 def capacity() -> None:
@@ -26,11 +37,7 @@ def capacity() -> None:
     roomy = {**cured, "uvicorn.workers": FAULTS["uvicorn.workers"]}
     before, after = (bench(*search, *settings(knobs), expect=(0, 5)) for knobs in (roomy, cured))
     for name, found in (("before", before), ("after", after)):
-        check(
-            f"{name}: {found['low']} to {found['high']}/s under {_OBJECTIVE}, "
-            f"bound by {found['binding_resource']}",
-            found["low"] is not None,
-        )
+        check(f"{name}: {_in_words(found)}", found["low"] is not None)
     check("after carries more than before", after["low"] > before["low"])
 
     grown = bench("capacity", "growth", "--sizes", _SIZES, "--objective", _GROWTH_OBJECTIVE, expect=(0, 3, 5))
