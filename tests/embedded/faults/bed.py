@@ -100,7 +100,7 @@ class Bed:
         return answer.text.strip()
 
     def syntax_errors(self) -> int:
-        """Statements that the engine could not read; unlike a server, it counts none of them as FailedQuery."""
+        """Statements that could not be read. A server counts them as FailedQuery, the engine does not."""
         return int(self.sql("SELECT sum(value) FROM system.errors WHERE name = 'SYNTAX_ERROR'") or 0)
 
     def fingerprints(self, calls: int) -> list[float | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from weakref import WeakValueDictionary
 
 
@@ -12,7 +13,7 @@ class KeyedLocks:
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def __call__(self, key: str) -> asyncio.Lock:
+    def __call__(self, key: str) -> AbstractAsyncContextManager[None]:
         lock = self._locks.get(key)
         if lock is None:
             lock = self._locks[key] = asyncio.Lock()

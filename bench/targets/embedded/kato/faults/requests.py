@@ -14,6 +14,7 @@ from bench.targets.embedded.faults.values import Latency
 
 _STALLS = 2
 _STALL_SECONDS = 0.1
+_BETWEEN_SECONDS = 0.05
 
 
 class LatencyFault:
@@ -68,6 +69,7 @@ class StallFault:
             await asyncio.sleep(self._period)
             for _ in range(_STALLS):
                 psutil.cpu_percent(interval=_STALL_SECONDS)  # sleeps in this thread: nobody else gets a turn
+                await asyncio.sleep(_BETWEEN_SECONDS)
 
 
 class Ballast:
