@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.targets.embedded.patterns import compression
+from bench.targets.embedded.patterns import blocks, compression, wire
 from bench.targets.embedded.patterns.errors import QueryError, from_engine
+from bench.targets.embedded.patterns.external import ExternalTable
+from bench.targets.embedded.patterns.users import User
 from bench.targets.embedded.patterns.wire import (
     Counters,
+    Query,
     Request,
     Session,
+    progress_headers,
     query_id,
-    read_query,
     url_fields,
 )
+
+USER = User("kato", settings={"max_threads": "3"}, database="kato")
 
 
 def request(
     body: bytes = b"", *, method: str = "POST", headers: dict[str, str] | None = None, **fields: str
 ) -> Request:
     return Request(method, fields, headers or {}, body)
+
+
+def read_query(asked: Request) -> Query:
+    return wire.read_query(asked, USER)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +73,21 @@ def test_parameters_settings_and_the_interface_are_told_apart() -> None:
     assert query.parameters == {"x": "a\\tb"}
     assert query.settings == {"max_threads": "2"}
     assert (query.database, query.default_format) == ("kato", "CSV")
-    assert query.session == Session("s", 5)
+    assert query.session == Session("s", "kato", 5)
+
+
+def test_what_nobody_says_is_the_user_s() -> None:
+    query = read_query(request(b"SELECT 1", session_id="s"))
+    assert (query.user, query.database, query.profile) == ("kato", "kato", {"max_threads": "3"})
+    assert query.session == Session("s", "kato")
+    assert read_query(request(b"SELECT 1", session_id="s", close_session="1")).session == Session(
+        "s", "kato", ends=True
+    )
+
+
+def test_a_body_in_clickhouse_s_own_blocks() -> None:
+    query = read_query(request(blocks.pack(b"SELECT 1"), decompress="1"))
+    assert query.statement.text == b"SELECT 1"
 
 
 def test_headers_name_format_and_database() -> None:
@@ -87,7 +111,9 @@ def test_form_fields_count_like_those_of_the_url() -> None:
     [
         (request(b"SELECT 1", session_id="s", session_timeout="3601"), 374, 500),
         (request(b"SELECT 1", session_id="s", session_timeout="-1"), 374, 500),
-        (request(b"SELECT 1", compress="1"), 48, 501),
+        (request(b"SELECT 1", decompress="1"), 33, 500),
+        (request(b"SELECT 1", role="writer"), 511, 404),
+        (request(b"DROP TABLE t", readonly="1"), 164, 500),
         (request(b"SELECT 1", param_x="\udcff"), 36, 400),
         (request(b"SET max_threads = 1", default_format="✓"), 73, 404),
         (request(b"SELECT 1", headers={"content-encoding": "snappy"}), 89, 500),
@@ -104,10 +130,39 @@ def test_refusals(asked: Request, code: int, status: int) -> None:
     assert caught.value.body("26.9").startswith(f"Code: {code}. DB::Exception: ".encode())
 
 
-def test_external_tables_are_refused() -> None:
-    body = b'--B\r\nContent-Disposition: form-data; name="ext"; filename="f"\r\n\r\n1\r\n--B--\r\n'
-    with pytest.raises(QueryError, match="External tables"):
-        read_query(request(body, headers={"content-type": "multipart/form-data; boundary=B"}))
+def form_of(*parts: tuple[str, bytes]) -> dict[str, object]:
+    body = b"".join(
+        b'--B\r\nContent-Disposition: form-data; name="%b"; filename="f"\r\n\r\n%b\r\n'
+        % (name.encode(), data)
+        for name, data in parts
+    )
+    return {"body": body + b"--B--\r\n", "headers": {"content-type": "multipart/form-data; boundary=B"}}
+
+
+def test_external_tables() -> None:
+    form: Any = form_of(("one", b"1\r\n2"), ("two", b""))
+    query = read_query(
+        request(
+            **form,
+            query="SELECT 1",
+            one_structure="a Int8, b Array(Int8)",
+            one_format="CSV",
+            two_types="Tuple(Int8, String), Decimal(9, 2)",
+        )
+    )
+    assert query.tables == (
+        ExternalTable("one", "a Int8, b Array(Int8)", "CSV", b"1\r\n2"),
+        ExternalTable("two", "_1 Tuple(Int8, String), _2 Decimal(9, 2)", "TabSeparated", b""),
+    )
+    assert query.settings == {}
+
+
+@pytest.mark.parametrize("fields", [{}, {"no name_types": "Int8"}])
+def test_external_tables_without_a_name_or_columns_are_refused(fields: dict[str, str]) -> None:
+    form: Any = form_of((next(iter(fields), "t_types").removesuffix("_types"), b"1"))
+    with pytest.raises(QueryError) as caught:
+        read_query(request(**form, query="SELECT 1", **fields))
+    assert caught.value.code == 36
 
 
 @pytest.mark.parametrize("name", ["", "two\r\nlines", "✓"])
@@ -123,6 +178,23 @@ def test_url_fields() -> None:
 def test_summary_is_strings_and_nanoseconds() -> None:
     summary = json.loads(Counters(read_rows=3, written_rows=2, elapsed=0.0015).summary())
     assert (summary["read_rows"], summary["written_rows"], summary["elapsed_ns"]) == ("3", "2", "1500000")
+    assert "total_rows_to_read" not in summary
+    assert json.loads(Counters(total_rows_to_read=9).summary())["total_rows_to_read"] == "9"
+
+
+@pytest.mark.parametrize(
+    ("fields", "elapsed"),
+    [
+        ({}, []),
+        ({"send_progress_in_http_headers": "1"}, [0.1, 0.2, 0.3, 0.4]),
+        ({"send_progress_in_http_headers": "1", "http_headers_progress_interval_ms": "200"}, [0.2, 0.4]),
+        ({"send_progress_in_http_headers": "1", "http_headers_progress_interval_ms": "1000"}, []),
+    ],
+)
+def test_progress_is_told_once_an_interval(fields: dict[str, str], elapsed: list[float]) -> None:
+    progress = [Counters(elapsed=tenths / 10) for tenths in range(1, 5)]
+    headers = progress_headers(request(b"SELECT 1", **fields), progress)
+    assert [int(json.loads(header)["elapsed_ns"]) / 1e9 for header in headers] == elapsed
 
 
 @pytest.mark.parametrize(
@@ -150,7 +222,7 @@ def test_message_that_is_no_utf8_is_kept() -> None:
     assert "failed at �." in error.text
 
 
-@pytest.mark.parametrize("coding", ["lz4", "zstd", "gzip", "deflate"])
+@pytest.mark.parametrize("coding", ["lz4", "zstd", "br", "gzip", "deflate", "xz", "bz2"])
 @given(body=st.binary(min_size=1024, max_size=4096))
 def test_codings_give_back_what_they_got(coding: str, body: bytes) -> None:
     packed, used = compression.encode(body, coding)
@@ -169,7 +241,8 @@ def test_frames_behind_each_other_are_one_body(coding: str) -> None:
     ("accepted", "coding"),
     [
         ("lz4,zstd,br,gzip,deflate", "lz4"),
-        ("br, zstd;q=0.5, gzip", "zstd"),
+        ("snappy, zstd;q=0.5, gzip", "zstd"),
+        ("br, gzip", "br"),
         ("zstd;q=0, gzip", "gzip"),
         ("identity", None),
         ("", None),

@@ -1,11 +1,13 @@
 """Content codings of HTTP bodies, as far as ClickHouse and its clients use them.
 
-lz4 and zstd come from pyarrow, which the project has anyway, as frames of their own standards.
+lz4, zstd and brotli come from pyarrow, which the project has anyway, as frames of their own standards.
 """
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import zlib
 from collections.abc import Callable
 
@@ -14,6 +16,7 @@ from bench.targets.embedded.patterns.errors import refused
 # A smaller answer is sent plain: packing it saves nobody time, and who offers codings takes plain too.
 _WORTHWHILE = 1024
 _GZIP_LEVEL = 3  # ClickHouse's default of http_zlib_compression_level
+_LZMA_PRESET = 3
 
 
 def decode(body: bytes, coding: str | None) -> bytes:
@@ -27,7 +30,7 @@ def decode(body: bytes, coding: str | None) -> bytes:
         raise refused(89, "UNKNOWN_COMPRESSION_METHOD", f"Unknown compression method: {coding}.")
     try:
         return _DECODERS[coding](body)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
         reason = f"Cannot decompress the request's body as {coding}: {error}."
         raise refused(271, "CANNOT_DECOMPRESS", reason) from error
 
@@ -53,11 +56,11 @@ def _arrow_decoder(codec: str) -> Callable[[bytes], bytes]:
     return unpack
 
 
-def _arrow_encoder(codec: str) -> Callable[[bytes], bytes]:
+def _arrow_encoder(codec: str, level: int | None = None) -> Callable[[bytes], bytes]:
     def pack(body: bytes) -> bytes:
         import pyarrow as pa
 
-        return bytes(pa.compress(body, codec=codec, asbytes=True))
+        return bytes(pa.Codec(codec, compression_level=level).compress(body, asbytes=True))
 
     return pack
 
@@ -68,10 +71,16 @@ _DECODERS: dict[str, Callable[[bytes], bytes]] = {
     "br": _arrow_decoder("brotli"),
     "gzip": gzip.decompress,
     "deflate": zlib.decompress,
+    "xz": lzma.decompress,
+    "bz2": bz2.decompress,
 }
 _ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "lz4": _arrow_encoder("lz4"),
     "zstd": _arrow_encoder("zstd"),
+    # The codec's own default is its slowest level.
+    "br": _arrow_encoder("brotli", 3),
     "gzip": lambda body: gzip.compress(body, _GZIP_LEVEL),
     "deflate": zlib.compress,
+    "xz": lambda body: lzma.compress(body, preset=_LZMA_PRESET),
+    "bz2": bz2.compress,
 }

@@ -7,6 +7,8 @@ KATO's.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 DATABASE = "kato"
 TABLE = "patterns_data"
 
@@ -32,14 +34,19 @@ INDEXES: dict[str, str] = {
 }
 
 
-def ddl() -> tuple[str, ...]:
-    """The statements that make database and table where they do not exist yet; one partition per node."""
+INDEX_GRANULARITY = 8192
+
+
+def ddl(granularity: int = INDEX_GRANULARITY, indexes: Iterable[str] = INDEXES) -> tuple[str, ...]:
+    """The statements that make database and table where they do not exist yet; one partition per node.
+
+    `granularity` is the rows of a granule, `indexes` the names of the skip indexes to make."""
     columns = [f"{name} {kind}" for name, kind in COLUMNS.items()]
-    indexes = [f"INDEX {name} {rule} GRANULARITY 4" for name, rule in INDEXES.items()]
+    skipping = [f"INDEX {name} {INDEXES[name]} GRANULARITY 4" for name in indexes]
     database = f"CREATE DATABASE IF NOT EXISTS {DATABASE}"
     table = (
-        f"CREATE TABLE IF NOT EXISTS {DATABASE}.{TABLE} ({', '.join(columns + indexes)}) "
+        f"CREATE TABLE IF NOT EXISTS {DATABASE}.{TABLE} ({', '.join(columns + skipping)}) "
         "ENGINE = MergeTree PARTITION BY kb_id ORDER BY (kb_id, length, name) "
-        "SETTINGS index_granularity = 8192"
+        f"SETTINGS index_granularity = {granularity}"
     )
     return database, table

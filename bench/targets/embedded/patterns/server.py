@@ -6,13 +6,17 @@ import asyncio
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import uvicorn
 
 from bench.errors import ExitCode
+from bench.targets.embedded.patterns import logs
 from bench.targets.embedded.patterns.app import build
 from bench.targets.embedded.patterns.engine import Engine
+from bench.targets.embedded.patterns.service import SETTINGS, Service
+from bench.targets.embedded.patterns.users import Users
 
 _BACKLOG = 2048
 _KEEP_ALIVE_SECONDS = 30  # ClickHouse's default of keep_alive_timeout
@@ -36,13 +40,15 @@ class _Server(uvicorn.Server):
             cancel.cancel()
 
 
-def serve(listener: socket.socket, data: Path, threads: int) -> None:
+def serve(listener: socket.socket, data: Path, threads: int, users: Users, table: Iterable[str]) -> None:
     """Open the folder and answer on the bound socket until SIGTERM (exit 0) or SIGINT (exit 130).
 
-    Raises PartFailedError if the folder cannot be opened."""
-    engine = Engine(data, threads)
+    `table` is the DDL of the tables that are to be there. Raises PartFailedError if the folder cannot be
+    opened, UsageError if a user's settings are none of the engine's."""
+    engine = Engine(data, threads, SETTINGS, (*table, *logs.ddl()))
+    service = Service(engine, users)
     config = uvicorn.Config(
-        build(engine, threads),
+        build(engine, service, threads),
         loop="uvloop",
         http="httptools",
         lifespan="on",

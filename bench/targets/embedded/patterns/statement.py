@@ -34,13 +34,15 @@ class Statement:
     """One statement. `verb` is its first word in upper case; `output_format` is what its FORMAT clause names.
 
     An insert that carries its data in an input format has `input_format`, and `text` ends before FORMAT; an
-    insert of VALUES keeps them in the text, since they may hold expressions and parameters."""
+    insert of VALUES keeps them in the text, since they may hold expressions and parameters; they begin at
+    `values_at`."""
 
     text: bytes
     verb: str
     output_format: str | None = None
     input_format: str | None = None
     data: bytes = b""
+    values_at: int | None = None
 
     @property
     def reads_only(self) -> bool:
@@ -58,7 +60,7 @@ def parse(text: bytes) -> Statement:
     """Split a request's text into statement and data.
 
     Raises QueryError (SYNTAX_ERROR) for an empty text and for more than one statement."""
-    verb = next((token[0].upper().decode() for token in _tokens(text) if token.lastgroup == "word"), "")
+    verb = next((token[0].upper().decode() for token in tokens(text) if token.lastgroup == "word"), "")
     if not verb and not _significant(text):
         raise refused(62, "SYNTAX_ERROR", "Syntax error: failed at position 1 (end of query): empty query.")
     if verb == "INSERT":
@@ -67,18 +69,19 @@ def parse(text: bytes) -> Statement:
     return Statement(text, verb, output_format=_output_format(text))
 
 
-def _tokens(text: bytes) -> Iterator[re.Match[bytes]]:
+def tokens(text: bytes) -> Iterator[re.Match[bytes]]:
+    """Words, quoted texts and signs; blanks and comments are left out."""
     return (token for token in _TOKEN.finditer(text) if token.lastgroup != "skip")
 
 
 def _significant(text: bytes) -> bool:
-    return any(token[0] != b";" for token in _tokens(text))
+    return any(token[0] != b";" for token in tokens(text))
 
 
 def _refuse_several(text: bytes) -> None:
     if b";" not in text.rstrip().rstrip(b";"):
         return
-    for token in _tokens(text):
+    for token in tokens(text):
         if token[0] == b";" and _significant(text[token.end() :]):
             reason = f"Syntax error (Multi-statements are not allowed): failed at position {token.end()}."
             raise refused(62, "SYNTAX_ERROR", reason)
@@ -86,7 +89,7 @@ def _refuse_several(text: bytes) -> None:
 
 def _output_format(text: bytes) -> str | None:
     if _COMMENT.search(text):
-        text = b" ".join(token[0] for token in _tokens(text))
+        text = b" ".join(token[0] for token in tokens(text))
     match = _OUTPUT_FORMAT.search(text)
     return match[1].decode() if match else None
 
@@ -94,18 +97,21 @@ def _output_format(text: bytes) -> str | None:
 def _parse_insert(text: bytes) -> Statement:
     depth = 0
     before = b""
-    tokens = _tokens(text)
-    for token in tokens:
+    found = tokens(text)
+    for token in found:
         word = token[0].upper()
         if word == b"(":
             depth += 1
         elif word == b")":
             depth -= 1
         elif depth == 0 and token.lastgroup == "word" and before not in _NAME_FOLLOWS:
-            if word == b"FORMAT" and (name := next(tokens, None)) and name.lastgroup == "word":
+            if word == b"FORMAT" and (name := next(found, None)) and name.lastgroup == "word":
                 data = _data_after(text, name.end())
                 return Statement(text[: token.start()], "INSERT", input_format=name[0].decode(), data=data)
-            if word in {b"VALUES", b"SELECT", b"WITH", b"FROM"}:
+            if word == b"VALUES":
+                _refuse_several(text)
+                return Statement(text, "INSERT", values_at=token.end())
+            if word in {b"SELECT", b"WITH", b"FROM"}:
                 break
         before = word
     _refuse_several(text)
