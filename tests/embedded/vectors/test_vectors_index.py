@@ -214,6 +214,41 @@ def test_quantizations_replace_each_other_and_go_by_patch(
     assert scores() == pytest.approx(seen[0])
 
 
+def test_quantization_goes_by_patch_from_points_without_an_index(front: Front, name: str) -> None:
+    rows = clustered(200, 64)
+    front.client.create_collection(
+        name,
+        models.VectorParams(size=64, distance=models.Distance.EUCLID),
+        quantization_config=models.BinaryQuantization(binary=models.BinaryQuantizationConfig()),
+    )
+    fill(front, name, rows)
+
+    def score() -> float:
+        params = models.SearchParams(quantization=models.QuantizationSearchParams(rescore=False))
+        found = front.client.query_points(name, query=rows[3].tolist(), limit=1, search_params=params)
+        return found.points[0].score
+
+    assert score() != pytest.approx(0, abs=1e-3)
+    front.client.update_collection(name, quantization_config=models.Disabled.DISABLED)
+    assert front.wait_status(name, "green")["points_count"] == 200
+    assert score() == pytest.approx(0, abs=1e-3)
+
+
+def test_a_patch_of_an_empty_collection_keeps_its_payload_indexes(front: Front, name: str) -> None:
+    build(front, name, np.empty((0, DIMENSION)))
+    number = models.IntegerIndexParams(type=models.IntegerIndexType.INTEGER, lookup=True, range=False)
+    front.client.create_payload_index(name, "n", number)
+    front.client.create_payload_index(name, "kind", models.PayloadSchemaType.KEYWORD)
+    before = front.info(name)["payload_schema"]
+    front.client.update_collection(
+        name, quantization_config=models.BinaryQuantization(binary=models.BinaryQuantizationConfig())
+    )
+    info = front.info(name)
+    assert (info["status"], info["payload_schema"]) == ("green", before)
+    fill(front, name, clustered(3, DIMENSION), kind="a", n=1)
+    assert front.info(name)["payload_schema"]["n"]["points"] == 3
+
+
 def test_many_replacements_of_indexed_points_are_indexed_again(
     front: Front, name: str, vectors: np.ndarray, queries: np.ndarray
 ) -> None:
@@ -315,9 +350,9 @@ def test_a_build_dies_with_the_process_that_asked_for_it(own_front: Front) -> No
 
 def test_kill_9_during_a_reindex_leaves_no_orphan_and_a_whole_collection(own_front: Front) -> None:
     front, name = own_front, "vectors_reindexed"
-    large = start_slow_build(front, name)
+    large = start_slow_build(front, name, ef_construct=30)
     front.wait_status(name, "green")
-    front.client.update_collection(name, hnsw_config=models.HnswConfigDiff(m=32, ef_construct=400))
+    front.client.update_collection(name, hnsw_config=models.HnswConfigDiff(m=32, ef_construct=150))
     children = wait_until(lambda: builders(front), "the build has begun")
     fill(front, name, large[:1], 6000, late=True)
     front.kill()
@@ -336,14 +371,14 @@ def alive(process: Any) -> bool:
     return bool(process.is_running() and process.status() != "zombie")
 
 
-def start_slow_build(front: Front, name: str) -> np.ndarray:
+def start_slow_build(front: Front, name: str, ef_construct: int = 300) -> np.ndarray:
     """A collection of these 6000 points whose index is being built, which takes a second or so."""
     vectors = clustered(6000, 64)
     front.client.create_collection(
         name,
         models.VectorParams(size=64, distance=models.Distance.EUCLID),
         hnsw_config=models.HnswConfigDiff(
-            m=16, ef_construct=300, full_scan_threshold=10, max_indexing_threads=1
+            m=16, ef_construct=ef_construct, full_scan_threshold=10, max_indexing_threads=1
         ),
         optimizers_config=models.OptimizersConfigDiff(indexing_threshold=0),
     )

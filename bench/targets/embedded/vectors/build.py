@@ -9,34 +9,17 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .orphan import run_while_parent_lives
-
-if TYPE_CHECKING:
-    from .settings import Settings
 
 
 def _say(word: str) -> None:
     print(word, flush=True)
 
 
-def _forget_quantization(shard: Path, settings: Settings) -> None:
-    """Loading a shard with no quantization given keeps what its file says; so take it out of the file."""
-    path = shard / "edge_config.json"
-    config = json.loads(path.read_text())
-    if settings.quantization is None:
-        config.pop("quantization_config", None)
-    for name, vector in settings.vectors.items():
-        if "quantization_config" not in vector:
-            config["vectors"][name].pop("quantization_config", None)
-    path.write_text(json.dumps(config))
-
-
 def build() -> int:
-    import qdrant_edge as engine
-
     from .settings import Settings
+    from .shard import load_shard
 
     _say("ready")
     line = sys.stdin.readline()
@@ -49,8 +32,7 @@ def build() -> int:
     # would start below the numbers that the points carry, so that the engine took every update for stale.
     shutil.copytree(source, target)
     _say("copied")
-    _forget_quantization(target, settings)
-    shard = engine.EdgeShard.load(str(target), settings.for_engine())
+    shard = load_shard(target, settings)
     changed = shard.optimize()
     shard.flush()
     shard.close()

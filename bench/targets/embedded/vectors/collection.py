@@ -7,25 +7,24 @@ import json
 import logging
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import qdrant_edge as engine
 
+from .backlog import Backlog
 from .payload_index import describe_index
 from .reindex import BuildError, optimization_due, start_build
 from .rules import Json
 from .settings import Settings
+from .shard import create_shard, load_shard
 from .wire import PointId, engine_error
 from .writes import Effect, Write, root_of
 
 _log = logging.getLogger(__name__)
 _MANIFEST = "collection.json"
-
-# Where the engine saw nothing to do, or failed, it is asked again once this share of the points has changed.
-_ASK_AGAIN_AFTER = 0.1
 
 
 def _ask(question: Callable[..., Any], *arguments: Any) -> Any:
@@ -56,12 +55,8 @@ class Collection:
         self._writing = asyncio.Lock()
         # The operations since the shard was copied, and whether the engine refused each of them.
         self._journal: deque[tuple[Any, bool]] | None = None
-        self._unindexed: set[PointId] = set()
-        # Of those that a restart forgot, only the number is known, if every point has all vectors.
-        self._forgotten = 0
+        self._backlog = Backlog()
         self._operations = 0
-        self._changes = 0
-        self._declined_at: int | None = None
         self._task: asyncio.Task[None] | None = None
         self._building = False
         self._error: str | None = None
@@ -73,7 +68,7 @@ class Collection:
         collection = cls(home, settings, 0, False, builds)
         home.mkdir(parents=True)
         try:
-            collection._shard = engine.EdgeShard.create(str(collection._shard_path), settings.for_engine())
+            collection._shard = create_shard(collection._shard_path, settings)
         except Exception as error:
             shutil.rmtree(home)
             raise engine_error(error) from error
@@ -93,9 +88,9 @@ class Collection:
         for path in home.glob("shard-*"):
             if path != collection._shard_path:
                 shutil.rmtree(path)
-        collection._shard = engine.EdgeShard.load(str(collection._shard_path))
+        collection._shard = load_shard(collection._shard_path)
         info = collection._shard.info()
-        collection._forgotten = max(0, info.points_count - collection._indexed(info))
+        collection._backlog = Backlog(max(0, info.points_count - collection._indexed(info)))
         return collection
 
     @property
@@ -184,10 +179,9 @@ class Collection:
             touched = self._touched(write)
             self._update(write.operation)
             if write.effect is Effect.GONE:
-                self._unindexed.difference_update(touched)
+                self._backlog.remove(touched)
             else:
-                self._unindexed.update(touched)
-            self._changes += len(touched)
+                self._backlog.add(touched)
             self._operations += 1
             number = self._operations
         self._flush_later()
@@ -256,14 +250,11 @@ class Collection:
 
     def _due(self) -> bool:
         info = self._shard.info()
-        if self._declined_at is not None:
-            changed = self._changes - self._declined_at
-            if changed < _ASK_AGAIN_AFTER * info.points_count:
-                return False
+        if self._backlog.is_declined(info.points_count):
+            return False
         if self._outdated:
             return True
-        unindexed = len(self._unindexed) + self._forgotten
-        return optimization_due(self.settings, info.points_count, self._indexed(info), unindexed)
+        return optimization_due(self.settings, info.points_count, self._indexed(info), len(self._backlog))
 
     def _indexed(self, info: Any) -> int:
         """The number of indexed points: the engine counts vectors."""
@@ -276,7 +267,6 @@ class Collection:
             self._task = asyncio.create_task(self._build())
 
     async def _build(self) -> None:
-        indexed_by_build = self._unindexed
         target = self._home / f"shard-{self._number + 1}"
         try:
             async with self._builds, start_build() as build:
@@ -285,22 +275,18 @@ class Collection:
                     self._shard.flush()
                     await build.copy(self._shard_path, target, self.settings)
                     self._journal = deque()
-                    indexed_by_build, self._unindexed = self._unindexed, set()
+                    self._backlog.take()
                 if await build.optimize() or self._outdated:
                     await self._switch_to(target)
-                    indexed_by_build = set()
-                    self._forgotten = 0
-                    self._declined_at = None
+                    self._backlog.indexed()
                 else:
-                    self._unindexed |= indexed_by_build
-                    self._declined_at = self._changes
+                    self._backlog.give_back(declined=True)
             self._error = None
         except asyncio.CancelledError:
-            self._unindexed |= indexed_by_build
+            self._backlog.give_back(declined=False)
             raise
         except Exception as error:
-            self._unindexed |= indexed_by_build
-            self._declined_at = self._changes
+            self._backlog.give_back(declined=True)
             self._error = str(error) if isinstance(error, BuildError) else repr(error)
             _log.error("index build of %s failed: %s", self.name, self._error)
         finally:
@@ -315,7 +301,7 @@ class Collection:
     async def _switch_to(self, target: Path) -> None:
         """Serve from the new shard once it has caught up with the writes that came meanwhile."""
         assert self._journal is not None
-        fresh = engine.EdgeShard.load(str(target))
+        fresh = load_shard(target)
         try:
             while self._journal:
                 operation, refused = self._journal.popleft()
@@ -323,16 +309,20 @@ class Collection:
                     fresh.update(operation)
                 await asyncio.sleep(0)
             # No await from here on: nothing can be written between the last replay and the switch.
-            self._save(self.settings, self._number + 1, outdated=False)
+            self._replace_shard(fresh, self.settings)
         except BaseException:
             fresh.close()
             raise
+
+    def _replace_shard(self, fresh: Any, settings: Settings) -> None:
+        """Make the next shard, of these settings, the live one."""
+        self._save(settings, self._number + 1, outdated=False)
         old, old_path = self._shard, self._shard_path
         self._shard = fresh
         self._number += 1
         self._outdated = False
         old.close()
-        shutil.rmtree(old_path)
+        shutil.rmtree(old_path, ignore_errors=True)  # What is left of it goes at the next start.
 
     async def reconfigure(self, changes: Json) -> None:
         """Put the fields of an update request into force: at once, or by a new index where there is one.
@@ -343,23 +333,38 @@ class Collection:
             if settings == self.settings:
                 return
             await self._cancel_build()
-            if not self._shard.info().indexed_vectors_count:
+            info = self._shard.info()
+            if not info.points_count:
+                self._recreate(settings, info.payload_schema)
+            elif not info.indexed_vectors_count and settings.same_storage(self.settings):
                 self._reload(settings)
             elif not settings.same_index(self.settings):
                 self._outdated = True
             self._save(settings, self._number, self._outdated)
             self.settings = settings
-            self._declined_at = None
+            self._backlog.reconsider()
             self._error = None
         self.consider_build()
 
+    def _recreate(self, settings: Settings, indexes: Mapping[str, Any]) -> None:
+        """Begin anew with an empty shard: the empty segment of this one would stay as it was made."""
+        path = self._home / f"shard-{self._number + 1}"
+        try:
+            fresh = create_shard(path, settings)
+            for field, index in indexes.items():
+                schema = index.data_type if index.params is None else index.params
+                fresh.update(engine.UpdateOperation.create_field_index(field, schema))
+        except Exception as error:
+            shutil.rmtree(path, ignore_errors=True)
+            raise engine_error(error) from error
+        self._replace_shard(fresh, settings)
+
     def _reload(self, settings: Settings) -> None:
-        path = str(self._shard_path)
         self._shard.close()
         try:
-            self._shard = engine.EdgeShard.load(path, settings.for_engine())
+            self._shard = load_shard(self._shard_path, settings)
         except Exception as error:
-            self._shard = engine.EdgeShard.load(path)
+            self._shard = load_shard(self._shard_path)
             raise engine_error(error) from error
 
     async def _cancel_build(self) -> None:
@@ -380,4 +385,6 @@ class Collection:
 
     async def drop(self) -> None:
         await self.close()
+        # First what makes it a collection: a crash must not leave half of one.
+        (self._home / _MANIFEST).unlink()
         shutil.rmtree(self._home)

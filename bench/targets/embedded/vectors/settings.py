@@ -149,9 +149,13 @@ class Settings:
             metadata=metadata,
         )
 
+    def same_storage(self, other: Settings) -> bool:
+        """Whether vectors are kept under the other settings as they would be under these."""
+        return (self.params, self.quantization) == (other.params, other.quantization)
+
     def same_index(self, other: Settings) -> bool:
         """Whether an index built under the other settings is as one built under these would be."""
-        return (self.params, self.hnsw, self.quantization) == (other.params, other.hnsw, other.quantization)
+        return self.same_storage(other) and self.hnsw == other.hnsw
 
     @cached_property
     def vectors(self) -> dict[str, Json]:
