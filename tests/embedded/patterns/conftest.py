@@ -81,6 +81,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     running.stop()
 
 
+@pytest.fixture(scope="session")
+def new_store() -> type[Store]:
+    """For fixtures that start a store which outlives one test."""
+    return Store
+
+
 @pytest.fixture
 def start_store(tmp_path: Path) -> Iterator[StartStore]:
     """Starts stores that one test has for itself; all are ended with it."""

@@ -64,7 +64,9 @@ class Flush:
 
 
 @dataclass
-class _Batch:
+class Batch:
+    """Inserts that wait together; `due` is on the monotonic clock, `bytes` the size of their data."""
+
     query: Query
     due: float
     timeout_ms: int
@@ -88,7 +90,7 @@ class InsertQueue:
         self._count = count
         self._flushed = flushed
         self._timeout = BusyTimeout(_FIRST_TIMEOUT_MS)
-        self._batches: dict[object, _Batch] = {}
+        self._batches: dict[object, Batch] = {}
         self._changed = threading.Condition()
         self._closed = False
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="async-insert")
@@ -111,7 +113,7 @@ class InsertQueue:
             batch = self._batches.get(key)
             if batch is None:
                 due = now + timeout / 1000
-                batch = self._batches[key] = _Batch(query, due, timeout, settings.max_bytes)
+                batch = self._batches[key] = Batch(query, due, timeout, settings.max_bytes)
             batch.entries.append(entry)
             batch.bytes += len(entry.data)
             if timeout == 0 or batch.bytes >= batch.max_bytes:
@@ -120,6 +122,11 @@ class InsertQueue:
             else:
                 self._changed.notify()
         return entry.done
+
+    def pending(self) -> list[Batch]:
+        """What is collecting now."""
+        with self._changed:
+            return [replace(batch, entries=list(batch.entries)) for batch in self._batches.values()]
 
     def flush(self) -> None:
         """Write what is collected now, and return when it and what was being written are done."""
@@ -153,7 +160,7 @@ class InsertQueue:
         self._writing.add(writing)
         writing.add_done_callback(self._writing.discard)
 
-    def _write(self, batch: _Batch) -> None:
+    def _write(self, batch: Batch) -> None:
         began, started = time.time(), time.perf_counter()
         outcomes: list[Outcome] = []
         written = Counters()
@@ -214,7 +221,7 @@ def _key(query: Query) -> object:
     return statement.text, statement.input_format, query.user, query.database, settings
 
 
-def _portions(batch: _Batch) -> Iterable[Sequence[Entry]]:
+def _portions(batch: Batch) -> Iterable[Sequence[Entry]]:
     """The entries that one insert of the engine can take."""
     if batch.query.statement.input_format in _JOINABLE:
         return [batch.entries]

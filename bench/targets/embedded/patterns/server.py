@@ -11,8 +11,8 @@ from pathlib import Path
 
 import uvicorn
 
-from bench.errors import ExitCode
-from bench.targets.embedded.patterns import logs
+from bench.errors import ExitCode, UsageError
+from bench.targets.embedded.patterns import logs, pending
 from bench.targets.embedded.patterns.app import build
 from bench.targets.embedded.patterns.engine import Engine
 from bench.targets.embedded.patterns.service import SETTINGS, Service
@@ -45,8 +45,12 @@ def serve(listener: socket.socket, data: Path, threads: int, users: Users, table
 
     `table` is the DDL of the tables that are to be there. Raises PartFailedError if the folder cannot be
     opened, UsageError if a user's settings are none of the engine's."""
-    engine = Engine(data, threads, SETTINGS, (*table, *logs.ddl()))
-    service = Service(engine, users)
+    engine = Engine(data, threads, SETTINGS, (*table, *logs.ddl(), *pending.ddl()))
+    try:
+        service = Service(engine, users)
+    except UsageError:
+        engine.close()
+        raise
     config = uvicorn.Config(
         build(engine, service, threads),
         loop="uvloop",

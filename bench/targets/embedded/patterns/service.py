@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from bench.errors import UsageError
-from bench.targets.embedded.patterns import busy, clauses, logs, wire
+from bench.targets.embedded.patterns import busy, clauses, logs, pending, wire
 from bench.targets.embedded.patterns.authentication import authenticate
 from bench.targets.embedded.patterns.connection import Result
 from bench.targets.embedded.patterns.engine import Engine
@@ -51,7 +51,7 @@ class Service:
         self._lock = threading.Lock()
         for user in users.values():
             self._check(user.name, user.settings)
-        self._logs = Logs(self._write_log)
+        self._logs = Logs(self._write_rows)
         self._queue = InsertQueue(self._insert_batch, self._count_rows, self._log_flush)
 
     def answer(self, request: wire.Request, query_id: str) -> Result | Waiting:
@@ -68,6 +68,8 @@ class Service:
             if _FLUSH_LOGS.match(query.statement.text):
                 self._logs.flush()
                 return log(Result(b"", query.default_format, Counters()))
+            if pending.MENTION in query.statement.text:
+                self._show_pending()
             queued = _queued(query, in_force)
             if queued is None:
                 return log(self._engine.execute(query))
@@ -148,7 +150,13 @@ class Service:
         query = Query(parse(f"SELECT count() FROM format({form}, '{literal}')".encode()))
         return int(self._engine.execute_aside(query).body)
 
-    def _write_log(self, table: str, rows: bytes) -> None:
+    def _show_pending(self) -> None:
+        with self._lock:
+            self._engine.execute_aside(Query(parse(f"TRUNCATE TABLE {pending.TABLE}".encode())))
+            if batches := self._queue.pending():
+                self._write_rows(pending.TABLE, pending.rows(batches))
+
+    def _write_rows(self, table: str, rows: bytes) -> None:
         statement = Statement(
             f"INSERT INTO {table}".encode(), "INSERT", input_format="JSONEachRow", data=rows
         )
