@@ -80,7 +80,7 @@ def test_filters_hold_in_the_index(client: QdrantClient, indexed: str) -> None:
 
 def test_a_patch_is_built_while_searches_go_on(client: QdrantClient, name: str) -> None:
     build(client, name)
-    client.update_collection(name, hnsw_config=models.HnswConfigDiff(m=32, ef_construct=300))
+    client.update_collection(name, hnsw_config=models.HnswConfigDiff(m=32, ef_construct=200))
     searches = 0
     while (info := client.get_collection(name)).status == YELLOW:
         assert info.config.hnsw_config.m == 32
@@ -96,7 +96,7 @@ def test_a_patch_is_built_while_searches_go_on(client: QdrantClient, name: str) 
 
 def test_what_is_written_during_a_build_is_there_after_it(client: QdrantClient, name: str) -> None:
     build(client, name)
-    client.update_collection(name, hnsw_config=models.HnswConfigDiff(ef_construct=400))
+    client.update_collection(name, hnsw_config=models.HnswConfigDiff(ef_construct=200))
     client.upsert(name, [models.PointStruct(id=COUNT, vector=[50.0] * DIMENSION, payload={"new": True})])
     client.set_payload(name, {"set": 1}, [5])
     client.delete(name, [6])

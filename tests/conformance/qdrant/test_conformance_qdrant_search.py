@@ -213,6 +213,7 @@ def test_what_the_engine_lacks_is_refused(client: QdrantClient, euclid: str) -> 
 # The older form, and the other client
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.skipif(not hasattr(QdrantClient, "search"), reason="this client has no search any more")
 def test_the_older_search(client: QdrantClient, euclid: str) -> None:
     found = client.search(euclid, query_vector=QUERY.tolist(), limit=3, with_payload=True)

@@ -20,7 +20,7 @@ from .reindex import BuildError, optimization_due, start_build
 from .rules import Json
 from .settings import Settings
 from .shard import create_shard, load_shard
-from .wire import PointId, engine_error
+from .wire import PointId, engine_error, make
 from .writes import Effect, Write, root_of
 
 _log = logging.getLogger(__name__)
@@ -189,10 +189,12 @@ class Collection:
         return number
 
     async def create_index(self, field: str, schema: Any) -> int:
-        return await self.apply(Write(engine.UpdateOperation.create_field_index(field, schema), Effect.NONE))
+        operation = make(engine.UpdateOperation.create_field_index, field, schema)
+        return await self.apply(Write(operation, Effect.NONE))
 
     async def delete_index(self, field: str) -> int:
-        return await self.apply(Write(engine.UpdateOperation.delete_field_index(field), Effect.NONE))
+        operation = make(engine.UpdateOperation.delete_field_index, field)
+        return await self.apply(Write(operation, Effect.NONE))
 
     def _update(self, operation: Any) -> None:
         refused = True

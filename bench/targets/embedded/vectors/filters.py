@@ -33,7 +33,7 @@ def parse_filter(given: object) -> Any:
         )
     except RecursionError as error:
         raise malformed("filter: nested too deeply") from error
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except (TypeError, ValueError, OverflowError, KeyError, AttributeError) as error:
         raise malformed(f"filter: {reason_of(error)}") from error
 
 

@@ -56,13 +56,14 @@ def parse_schema(given: object) -> Any:
     """A word, or an object with a `type` and options. Raises ApiError for what is not known."""
     if isinstance(given, str) and given in _KINDS:
         return _KINDS[given][0]
-    if not isinstance(given, dict) or given.get("type") not in _KINDS:
+    kind = given.get("type") if isinstance(given, dict) else None
+    if not isinstance(given, dict) or not isinstance(kind, str) or kind not in _KINDS:
         raise malformed(f"field_schema: expected one of {', '.join(_KINDS)}")
-    _, params, options = _KINDS[given["type"]]
+    _, params, options = _KINDS[kind]
     kept = checked(given, options, "field_schema")
     for option, value in given.items():
         if value is not None and option != "type" and option not in kept:
-            raise wrong_input(f"option `{option}` of a {given['type']} index is not supported here")
+            raise wrong_input(f"option `{option}` of a {kind} index is not supported here")
     return params(**{name: _ENUMS[name][value] if name in _ENUMS else value for name, value in kept.items()})
 
 

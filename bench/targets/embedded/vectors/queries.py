@@ -73,7 +73,7 @@ def parse_with_payload(given: object, default: bool = False) -> Any:
 def parse_order(given: object) -> Any:
     """An order by a payload field: its name, or an object with direction and start."""
     if isinstance(given, str):
-        return engine.OrderBy(given)
+        return make(engine.OrderBy, given)
     if not isinstance(given, dict) or not isinstance(given.get("key"), str):
         raise malformed("order_by: expected a field, or an object with a `key`")
     directions = {None: None, "asc": engine.Direction.Asc, "desc": engine.Direction.Desc}
@@ -144,9 +144,9 @@ def average_example(positive: Sequence[Any], negative: Sequence[Any]) -> list[fl
     if not positive:
         raise wrong_input("At least one positive vector ID required")
     try:
-        towards = np.mean(np.asarray(positive, dtype=np.float32), axis=0)
+        towards = np.mean(np.asarray(positive, dtype=np.float64), axis=0)
         if negative:
-            towards = 2 * towards - np.mean(np.asarray(negative, dtype=np.float32), axis=0)
+            towards = 2 * towards - np.mean(np.asarray(negative, dtype=np.float64), axis=0)
     except ValueError as error:
         raise malformed("expected vectors of one size") from error
     return [float(component) for component in towards]
@@ -246,10 +246,12 @@ def _scoring(given: Any, using: str | None, examples: _Examples, limit: int) -> 
 
 
 def _name(points: Points, given: object) -> str:
-    name = given or UNNAMED
+    name = UNNAMED if given is None else given
+    if not isinstance(name, str):
+        raise malformed("expected a string for the name of a vector")
     if name not in points.settings.sizes:
         raise wrong_input(f"Not existing vector name error: {name}")
-    return str(name)
+    return name
 
 
 def _source(points: Points, body: Json, using: str, collections: Collections) -> _Examples:

@@ -18,6 +18,8 @@ _REFUSALS = (
     "Vector dimension error",
     "Not existing vector name error",
     "No range index",
+    "No appropriate index for faceting",
+    "Validation failed",
     "Wrong usage",
     "Wrong input",
     "Bad request",
