@@ -67,19 +67,27 @@ Connect = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
-def connect(url: str) -> Iterator[Connect]:
+def address(url: str) -> dict[str, Any]:
+    """The server and its user, as the client's functions take them."""
+    parts = urlsplit(url)
+    return {
+        "host": parts.hostname,
+        "port": parts.port,
+        "secure": parts.scheme == "https",
+        "username": unquote(parts.username or "default"),
+        "password": unquote(parts.password or ""),
+    }
+
+
+@pytest.fixture(scope="session")
+def connect(address: dict[str, Any]) -> Iterator[Connect]:
     """Opens clients as KATO opens its own; all are closed in the end."""
-    address = urlsplit(url)
     opened: list[Any] = []
 
     def open_one(**options: Any) -> Any:
         client = clickhouse_connect.get_client(
             **{
-                "host": address.hostname,
-                "port": address.port,
-                "secure": address.scheme == "https",
-                "username": unquote(address.username or "default"),
-                "password": unquote(address.password or ""),
+                **address,
                 "connect_timeout": 10,
                 "send_receive_timeout": 30,
                 "compress": True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import threading
 import uuid
@@ -11,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from clickhouse_connect import get_async_client
 from clickhouse_connect.driver.compression import available_compression
 from clickhouse_connect.driver.exceptions import DatabaseError
 from clickhouse_connect.driver.external import ExternalData
@@ -192,18 +194,33 @@ def test_unknown_users_are_refused(connect: Any, user: str, password: str) -> No
         connect(username=user, password=password)
 
 
-def test_db_api(url: str, client: Any) -> None:
-    from urllib.parse import urlsplit
-
+def test_db_api(address: dict[str, Any]) -> None:
     from clickhouse_connect import dbapi
 
-    address = urlsplit(url)
-    connection = dbapi.connect(host=address.hostname, port=address.port)
+    connection = dbapi.connect(**address)
     cursor = connection.cursor()
     cursor.execute("SELECT number, number * 2 FROM numbers(%(n)s)", {"n": 3})
     assert [column[0] for column in cursor.description] == ["number", "multiply(number, 2)"]
     assert [tuple(row) for row in cursor.fetchall()] == [(0, 0), (1, 2), (2, 4)]
     connection.close()
+
+
+def test_asynchronous_client(address: dict[str, Any], table: str) -> None:
+    async def use() -> None:
+        try:
+            client = await get_async_client(**address)
+        except ImportError as error:  # today's needs aiohttp
+            pytest.skip(str(error))
+        await client.insert(table, [["x", 1, []]], column_names=["a", "b", "c"])
+        rows = await asyncio.gather(
+            *(client.query(f"SELECT a, {number} FROM {table}") for number in range(8))
+        )
+        assert [row.first_row for row in rows] == [("x", number) for number in range(8)]
+        closed = client.close()
+        if closed is not None:
+            await closed
+
+    asyncio.run(use())
 
 
 def test_frames(client: Any) -> None:

@@ -127,6 +127,21 @@ def test_a_session_s_settings_decide_on_its_inserts(store: Any, table: str) -> N
     assert count(store, table) == 1
 
 
+def test_rows_of_a_session_s_own_table_do_not_wait(store: Any) -> None:
+    session = str(uuid4())
+    store.post("CREATE TEMPORARY TABLE kept (a Int8)", session_id=session)
+    assert store.post("INSERT INTO kept FORMAT CSV\n1\n", session_id=session, **LATE).status_code == 200
+    assert store.post("SELECT a FROM kept", session_id=session).text == "1\n"
+
+
+def test_an_insert_that_waits_prolongs_its_session(store: Any, table: str) -> None:
+    session = str(uuid4())
+    store.post(f"INSERT INTO {table} FORMAT CSV\n1\n", session_id=session, **LATE)
+    assert store.post("SELECT 1", session_id=session, session_check="1").text == "1\n"
+    lost = store.post(f"INSERT INTO {table} FORMAT CSV\n1\n", session_id="x", session_check="1", **LATE)
+    assert lost.headers["x-clickhouse-exception-code"] == "372"
+
+
 def test_what_waits_in_the_queue_can_be_seen(store: Any, table: str) -> None:
     for number in range(3):
         store.post(f"INSERT INTO {table} FORMAT CSV\n{number}\n", query_id=f"{table}{number}", **LATE)

@@ -114,14 +114,14 @@ class Front:
 
 
 async def _outcome(waiting: Waiting) -> wire.Counters | QueryError:
-    written = asyncio.shield(asyncio.wrap_future(waiting.written))
-    try:
-        return await asyncio.wait_for(written, waiting.seconds)
-    except QueryError as error:
-        return error
-    except TimeoutError:
+    written = asyncio.wrap_future(waiting.written)
+    done, _ = await asyncio.wait([written], timeout=waiting.seconds)
+    if not done:
+        written.add_done_callback(asyncio.Future.exception)  # nobody waits for it any more
         milliseconds = round(waiting.seconds * 1000)
         return refused(159, "TIMEOUT_EXCEEDED", f"Wait for async insert timeout ({milliseconds} ms) exceeded")
+    failure = written.exception()
+    return failure if isinstance(failure, QueryError) else written.result()
 
 
 def build(engine: Engine, service: Service, threads: int) -> Starlette:

@@ -63,6 +63,11 @@ class Engine:
         with self._connection(query) as connection:
             connection.check_insert(query)
 
+    def touch(self, session: Session) -> None:
+        """Begin or prolong a session without a query. Raises QueryError as a query in it would."""
+        with self._claimed(session):
+            pass
+
     def execute_aside(self, query: Query) -> Result:
         """Run a query of the store's own threads, which no client waits behind. Raises QueryError."""
         try:

@@ -76,8 +76,10 @@ class Service:
             settings = busy.AsyncSettings.read(in_force)
             if len(queued.statement.data) > settings.max_bytes:
                 return log(self._engine.execute(query))
-            if not self._queue.holds(queued):
-                self._engine.check_insert(queued)
+            if query.session is not None:
+                self._engine.touch(query.session)
+            if not self._queue.holds(queued) and not self._may_wait(queued, query):
+                return log(self._engine.execute(query))
             written = self._queue.push(queued, settings, query_id)
             done = Result(b"", queued.statement.input_format or "", Counters())
             if not settings.wait:
@@ -141,6 +143,18 @@ class Service:
         except QueryError as error:
             self._logs.query(asked, time.time(), Counters(), error)
             raise
+
+    def _may_wait(self, queued: Query, query: Query) -> bool:
+        """Whether an insert can be written outside of its session; False: its table is a temporary one there.
+
+        Raises QueryError where it cannot be written at all."""
+        try:
+            self._engine.check_insert(queued)
+        except QueryError as error:
+            if query.session is None or error.name != "UNKNOWN_TABLE":
+                raise
+            return False
+        return True
 
     def _insert_batch(self, query: Query) -> Counters:
         return self._engine.execute_aside(query).counters
