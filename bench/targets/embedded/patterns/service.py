@@ -62,36 +62,15 @@ class Service:
         in_force = self._in_force(query)
         asked = _asked(request, query, query_id, in_force, began)
         with self._named(query_id), self._logged(asked) as log:
-            if _FLUSH_INSERTS.match(query.statement.text):
-                self._queue.flush()
+            if self._did_itself(query):
                 return log(Result(b"", query.default_format, Counters()))
-            if _FLUSH_LOGS.match(query.statement.text):
-                self._logs.flush()
-                return log(Result(b"", query.default_format, Counters()))
-            if pending.MENTION in query.statement.text:
-                self._show_pending()
-            queued = _queued(query, in_force)
+            queued = self._for_the_queue(query, in_force)
             if queued is None:
                 return log(self._engine.execute(query))
             settings = busy.AsyncSettings.read(in_force)
-            if len(queued.statement.data) > settings.max_bytes:
-                return log(self._engine.execute(query))
-            if query.session is not None:
-                self._engine.touch(query.session)
-            if not self._queue.holds(queued) and not self._may_wait(queued, query):
-                return log(self._engine.execute(query))
             written = self._queue.push(queued, settings, query_id)
             done = Result(b"", queued.statement.input_format or "", Counters())
-            if not settings.wait:
-                return log(done)
-
-            def finish(outcome: Counters | QueryError) -> Result:
-                if isinstance(outcome, QueryError):
-                    self._logs.query(asked, time.time(), Counters(), outcome)
-                    raise outcome
-                return log(replace(done, counters=outcome))
-
-            return Waiting(written, settings.wait_seconds, finish)
+            return self._waiting(written, settings, asked, done) if settings.wait else log(done)
 
     def close(self) -> None:
         """Write what waits in the queue and in the logs; nothing may be asked any more."""
@@ -144,17 +123,49 @@ class Service:
             self._logs.query(asked, time.time(), Counters(), error)
             raise
 
-    def _may_wait(self, queued: Query, query: Query) -> bool:
-        """Whether an insert can be written outside of its session; False: its table is a temporary one there.
+    def _did_itself(self, query: Query) -> bool:
+        """Do what concerns the queue and the logs alone; False: the statement is not about them alone."""
+        text = query.statement.text
+        if _FLUSH_INSERTS.match(text):
+            self._queue.flush()
+            return True
+        if _FLUSH_LOGS.match(text):
+            self._logs.flush()
+            return True
+        if pending.MENTION in text:
+            self._show_pending()
+        return False
 
-        Raises QueryError where it cannot be written at all."""
+    def _for_the_queue(self, query: Query, in_force: Mapping[str, str]) -> Query | None:
+        """The query as an insert that may wait in the queue; None if it is none.
+
+        Raises QueryError where it can never be written, or its session cannot be used."""
+        queued = _queued(query, in_force)
+        if queued is None or len(queued.statement.data) > busy.AsyncSettings.read(in_force).max_bytes:
+            return None
+        if query.session is not None:
+            self._engine.touch(query.session)
+        if self._queue.holds(queued):
+            return queued
         try:
             self._engine.check_insert(queued)
         except QueryError as error:
             if query.session is None or error.name != "UNKNOWN_TABLE":
                 raise
-            return False
-        return True
+            return None  # a temporary table: only its session has it
+        return queued
+
+    def _waiting(
+        self, written: Future[Counters], settings: busy.AsyncSettings, asked: Asked, done: Result
+    ) -> Waiting:
+        def finish(outcome: Counters | QueryError) -> Result:
+            if isinstance(outcome, QueryError):
+                self._logs.query(asked, time.time(), Counters(), outcome)
+                raise outcome
+            self._logs.query(asked, time.time(), outcome, None)
+            return replace(done, counters=outcome)
+
+        return Waiting(written, settings.wait_seconds, finish)
 
     def _insert_batch(self, query: Query) -> Counters:
         return self._engine.execute_aside(query).counters
