@@ -15,7 +15,13 @@ import bench.knobs
 from bench.knobs.knob import Home, Knob, KnobError, Profile, UnknownKnob, Value
 
 #: The homes that whoever starts the embedded target decides on.
-SETTABLE: tuple[Home, ...] = ("uvicorn command line", "environment", "redis config", "qdrant collection")
+SETTABLE: tuple[Home, ...] = (
+    "uvicorn command line",
+    "environment",
+    "redis config",
+    "qdrant collection",
+    "clickhouse profile",
+)
 
 
 @cache

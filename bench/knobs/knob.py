@@ -35,8 +35,6 @@ _LIVE: dict[Home, str] = {
 #: Why a home is out of reach of `--set`, and what to do instead; {} as above.
 _OUT_OF_REACH: dict[Home, str] = {
     "session config": "it is an option of every session: give --session {}=VALUE",
-    "clickhouse profile": "its ClickHouse has no profile of KATO's; set {} in users.xml of a deployment of "
-    "yours and measure that with --target URL",
     "container limit": "it runs in no container; limit that of {} in a deployment of yours and measure that "
     "with --target URL",
 }

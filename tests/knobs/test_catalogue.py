@@ -223,7 +223,6 @@ class TestResolve:
             ("redis.port", "leave it out"),
             ("kato.REDIS_URL", "leave it out"),
             ("session.recall_threshold", "give --session recall_threshold=VALUE"),
-            ("clickhouse.max_threads", "--target URL"),
             ("container.redis.memory", "--target URL"),
             ("kato.ENVIRONMENT", "--target URL"),
             ("kato.CONNECTION_POOL_SIZE", "it changes nothing anywhere: KATO reads it but nothing uses it"),

@@ -155,7 +155,7 @@ class EmbeddedDeployment:
         for_redis, for_qdrant, for_clickhouse, for_kato, *for_paths = free_ports(4 + len(self._slowed))
         redis_part = parts.redis_part(for_redis, self._folder / "redis", values)
         qdrant = parts.vectors_part(for_qdrant, self._folder / "qdrant")
-        clickhouse = parts.patterns_part(for_clickhouse, self._folder / "clickhouse")
+        clickhouse = parts.patterns_part(for_clickhouse, self._folder / "clickhouse", values)
         stores = {part.name: part for part in (redis_part, clickhouse, qdrant)}
         detours = {
             name: paths.path_part(port, stores[name], delay)

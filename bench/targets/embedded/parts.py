@@ -109,7 +109,12 @@ def vectors_part(port: int, folder: Path) -> Part:
     )
 
 
-def patterns_part(port: int, folder: Path) -> Part:
+def patterns_part(port: int, folder: Path, values: Mapping[str, Value]) -> Part:
+    knobs = {find(name): value for name, value in values.items()}
+    profile = {
+        knob.spelled: knob.write(value) for knob, value in knobs.items() if knob.system == "clickhouse"
+    }
+
     def engine() -> tuple[str, str | None]:
         version = get(port, f"/?query={quote('SELECT version()')}").strip()
         return _engine_name("ClickHouse engine", "chdb-core"), version
@@ -119,7 +124,10 @@ def patterns_part(port: int, folder: Path) -> Part:
         title="The pattern store (ClickHouse engine)",
         port=port,
         address=f"http://{HOST}:{port}",
-        argv=_module("bench.targets.embedded.patterns", port, folder),
+        argv=(
+            *_module("bench.targets.embedded.patterns", port, folder),
+            *(f"--set={name}={value}" for name, value in profile.items()),
+        ),
         ready=lambda _: get(port, "/ping").startswith("Ok."),
         engine=engine,
     )

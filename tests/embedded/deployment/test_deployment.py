@@ -25,6 +25,7 @@ from bench.targets.base import TargetFacts
 from bench.targets.embedded import deployment as module
 from bench.targets.embedded import parts, ports, redis
 from bench.targets.embedded.deployment import EmbeddedDeployment
+from bench.targets.embedded.probes import get
 from bench.targets.url import UrlTarget
 
 NAMES = ["kato", "redis", "qdrant", "clickhouse"]
@@ -114,7 +115,8 @@ class TestHealthy:
         assert facts.knobs["redis.hz"] == 10
         assert facts.knobs["kato.KATO_BENCH_STREAM_MAXLEN"] == 10_000
         assert "redis.requirepass" not in facts.knobs
-        assert not any(name.startswith("clickhouse.") for name in facts.knobs)
+        limit = get(port(facts, "clickhouse"), "/?query=SELECT%20getSetting('max_memory_usage')")
+        assert int(limit) == facts.knobs["clickhouse.max_memory_usage"] == 10_000_000_000
 
     def test_does_not_inherit_the_users_settings(
         self, healthy: tuple[EmbeddedDeployment, TargetFacts]
@@ -182,7 +184,6 @@ class TestChosenKnobs:
         [
             ({"redis.port": "1"}, "redis.port"),
             ({"kato.REDIS_URL": "redis://x"}, "kato.REDIS_URL"),
-            ({"clickhouse.max_threads": "2"}, "clickhouse.max_threads"),
             ({"uvicorn.workers": "0"}, "uvicorn.workers"),
         ],
     )
@@ -309,6 +310,7 @@ import json, sys, time
 from pathlib import Path
 from bench.supervision.supervisor import Supervisor
 from bench.targets.embedded.deployment import EmbeddedDeployment
+from bench.targets.embedded.probes import get
 facts = EmbeddedDeployment(Supervisor(), Path(sys.argv[1]), "healthy", {"uvicorn.workers": "2"}).start()
 print(json.dumps(facts.to_json()), flush=True)
 time.sleep(60)
