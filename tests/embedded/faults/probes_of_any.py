@@ -90,7 +90,7 @@ def slow_clickhouse(bed: Bed, value: str) -> Seen:
     )
 
 
-@probe("kill-redis", quick="1.5s", shown_at="2s")
+@probe("kill-redis", quick="5s", shown_at="2s")
 def kill_redis(bed: Bed, value: str) -> Seen:
     gone = _await_death(bed, "redis", value)
     created = bed.http.post("/sessions", json={"node_id": "n"}).status_code
@@ -123,14 +123,15 @@ def kill_clickhouse(bed: Bed, value: str) -> Seen:
     return Seen(gone and learned == 500, f"{_is(gone)}; learn answers {learned}")
 
 
-@probe("kill-kato-worker", workers=2, quick="1.5s", shown_at="2s")
+@probe("kill-kato-worker", workers=2, quick="3s", shown_at="3s")
 def kill_kato_worker(bed: Bed, value: str) -> Seen:
     """A worker that is killed is replaced, and the new one has a fingerprint of its own."""
-    first = {one for one in bed.fingerprints(24) if one is not None}
-    pids = {worker.pid for worker in bed.workers()}
-    wait = (values.seconds(value) or 0.0) + 1.0 if "kill-kato-worker" in bed.planted else 0.3
+    workers = bed.workers()
+    first = set(bed.fingerprints(len(workers)))
+    pids = {worker.pid for worker in workers}
+    wait = (values.seconds(value) or 0.0) + 10.0 if "kill-kato-worker" in bed.planted else 0.3
     new = until(lambda: {worker.pid for worker in bed.workers()} - pids, wait) or set()
-    later = until(lambda: {one for one in bed.fingerprints(24) if one} - first, 5.0 if new else 0.0) or set()
+    later = until(lambda: set(bed.fingerprints(len(workers))) - first - {None}, 10.0) if new else set()
     return Seen(
         len(new) == 1 and len(later) == 1,
         f"{len(new)} of {len(pids)} workers replaced, {len(later)} new value of last_collection",

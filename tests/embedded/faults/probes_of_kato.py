@@ -29,13 +29,14 @@ def deadlock(bed: Bed, _: str) -> Seen:
         unanswered = sum(status is None for status, _ in answers)
     workers = bed.workers()
     before = [cpu_seconds(worker) for worker in workers]
-    answering = [one for one in bed.fingerprints(16) if one is not None]
+    heard = bed.fingerprints(len(workers))
+    answering = {one for one in heard if one is not None}
     used = [cpu_seconds(worker) - start for worker, start in zip(workers, before, strict=True)]
-    idle = sum(seconds == 0 for seconds in used)
+    silent = heard.count(None)
     return Seen(
-        unanswered > 0 and len(set(answering)) == 1 and len(answering) == 16 and idle == 1,
-        f"{unanswered} observations unanswered after {rounds} pairs; then {len(answering)} of 16 /health "
-        f"answered, by {len(set(answering))} of {len(workers)} workers",
+        unanswered > 0 and len(answering) == 1 and not silent and min(used) == 0 < max(used),
+        f"{unanswered} observations unanswered after {rounds} pairs; then {silent} of {len(heard)} /health "
+        f"calls unanswered, the others answered by {len(answering)} of {len(workers)} workers",
     )
 
 
