@@ -25,6 +25,8 @@ NAMES = (
 )
 ALIASES = {"async_insert_busy_timeout_ms": "async_insert_busy_timeout_max_ms"}
 
+_LONGEST_WAIT_SECONDS = 24 * 3600
+
 
 @dataclass(frozen=True)
 class AsyncSettings:
@@ -45,7 +47,7 @@ class AsyncSettings:
         try:
             settings = cls(
                 wait=flag(values["wait_for_async_insert"]),
-                wait_seconds=float(values["wait_for_async_insert_timeout"]),
+                wait_seconds=_seconds(values["wait_for_async_insert_timeout"]),
                 max_bytes=int(values["async_insert_max_data_size"]),
                 min_ms=int(values["async_insert_busy_timeout_min_ms"]),
                 max_ms=int(values["async_insert_busy_timeout_max_ms"]),
@@ -64,6 +66,13 @@ class AsyncSettings:
         if settings.adaptive and settings.decrease_rate <= 0:
             raise _invalid("async_insert_busy_timeout_decrease_rate", "must be greater than zero")
         return settings
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= _LONGEST_WAIT_SECONDS:
+        raise ValueError(f"{text!r} is no time to wait for an insert")
+    return seconds
 
 
 def flag(text: str) -> bool:

@@ -47,7 +47,7 @@ def _begins_clause(words: list[bytes], at: int) -> bool:
 def _value(literal: bytes) -> str:
     if literal[:1] == b"'" and literal[-1:] == b"'" and len(literal) > 1:
         literal = _ESCAPED.sub(lambda m: _ESCAPES.get(m[1], m[1]) if m[1] else b"'", literal[1:-1])
-    text = literal.decode(errors="surrogateescape")
+    text = literal.decode(errors="replace")
     return {"true": "1", "false": "0"}.get(text.lower(), text)
 
 

@@ -45,9 +45,9 @@ def read_form(content_type: str, body: bytes) -> Form | None:
         if name is None:
             raise refused(36, "BAD_ARGUMENTS", "A part of the form has no name.")
         if re.search(rb"\bfilename=", head):
-            files[name[1].decode()] = content
+            files[name[1].decode(errors="surrogateescape")] = content
         else:
-            fields[name[1].decode()] = content.decode(errors="surrogateescape")
+            fields[name[1].decode(errors="surrogateescape")] = content.decode(errors="surrogateescape")
     return Form(fields, files)
 
 

@@ -19,6 +19,7 @@ from bench.targets.embedded.patterns.wire import Counters, Query
 
 _WRITERS = 2
 _FIRST_TIMEOUT_MS = 50
+_LONGEST_NAP_SECONDS = 3600  # a condition cannot wait for ever so long
 
 #: Formats of which one body may follow another, and their rows be told apart; in the text formats a row ends
 #: with its line.
@@ -153,7 +154,7 @@ class InsertQueue:
                 for key in [key for key, batch in self._batches.items() if batch.due <= now]:
                     self._write_soon(key)
                 due = min((batch.due for batch in self._batches.values()), default=None)
-                self._changed.wait(None if due is None else due - now)
+                self._changed.wait(None if due is None else min(due - now, _LONGEST_NAP_SECONDS))
 
     def _write_soon(self, key: object) -> None:
         writing = self._writers.submit(self._write, self._batches.pop(key))

@@ -8,6 +8,7 @@ server's whose values are known here; memory and profile events of a single quer
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -186,7 +187,10 @@ class Logs:
         while not self._closed:
             self._wake.wait(_FLUSH_SECONDS)
             self._wake.clear()
-            self.flush()
+            try:
+                self.flush()
+            except QueryError as error:
+                print(f"The pattern store could not write its logs: {error}", file=sys.stderr, flush=True)
 
 
 def _status(failed: bool, unreadable: bool) -> str:
@@ -199,6 +203,7 @@ def _kinds(settings: Mapping[str, str], milliseconds: int, error: QueryError | N
         shortest = int(settings["log_queries_min_query_duration_ms"])
         least = settings["log_queries_min_type"].replace("_", "").lower()
         wanted = flag(settings["log_queries"]) and milliseconds >= shortest
+        int(settings["log_queries_cut_to_length"])
     except ValueError:  # the engine has refused the query for it
         return []
     if error is None:

@@ -204,7 +204,8 @@ def read_query(request: Request, user: User) -> Query:
         parameters=parameters,
         settings=settings,
         profile=user.settings,
-        database=fields.get("database") or request.headers.get("x-clickhouse-database") or user.database,
+        database=_text("database", fields.get("database") or request.headers.get("x-clickhouse-database", ""))
+        or user.database,
         default_format=_default_format(fields.get("default_format"), request.headers),
         session=_session(fields, user),
         user=user.name,
