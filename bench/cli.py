@@ -3,9 +3,11 @@ needs them."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -45,15 +47,57 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_run(arguments))
 
 
+class _Output:
+    """stdout that ends no command: what was measured is written and judged whether or not `| head` still
+    listens. Rich and `print` see no error; `failure` keeps the first."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.failure: OSError | None = None
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _try(self, action: Callable[[], object]) -> None:
+        if self.failure is not None:
+            return
+        try:
+            action()
+        except OSError as failure:
+            self.failure = failure
+            # What is still in the buffer must not fail once more when Python ends.
+            with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+                os.dup2(nowhere.fileno(), self._stream.fileno())
+
+
 def _run(arguments: Sequence[str] | None) -> int:
+    stdout, output = sys.stdout, _Output(sys.stdout)
+    sys.stdout = output
+    try:
+        code = _command(arguments)
+        output.flush()
+    finally:
+        sys.stdout = stdout
+    if output.failure is None or isinstance(output.failure, BrokenPipeError):
+        return code
+    told = _fail(f"stdout cannot be written: {output.failure.strerror}", ExitCode.USAGE)
+    return code or told
+
+
+def _command(arguments: Sequence[str] | None) -> int:
     try:
         code = app(arguments, standalone_mode=False)
     except BenchError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         return _fail("interrupted.", ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        return ExitCode.OK
     except Exception as error:
         # What Typer refuses (a wrong flag, a value of the wrong kind) has its own sentence.
         format_message = getattr(error, "format_message", None)

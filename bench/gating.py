@@ -7,7 +7,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,8 +104,7 @@ def gate(scenario: str, load: RunFlags, flags: GateFlags, base: Path | None, *, 
     plans = {side: plan.model_copy(update={"target": sides.parse(side, texts[side])}) for side in SIDES}
     for one in plans.values():
         require_stores(found, one.target)
-    files = [path for path in (flags.junit, flags.markdown, flags.save_baseline) if path is not None]
-    _require_writable(files)
+    _require_writable(flags)
     began = time.monotonic()
 
     def measured(plan: Plan) -> RunValues:
@@ -125,11 +124,13 @@ def gate(scenario: str, load: RunFlags, flags: GateFlags, base: Path | None, *, 
         seconds=time.monotonic() - began,
         treated_as=flags.on_inconclusive if undecided else None,
     )
+    unwritten = _write_gate(report, flags)
     _print_gate(report, as_json=as_json)
-    _write_gate(report, flags)
+    for sentence in unwritten:
+        say(sentence)
     if outcome.error is not None:
         raise outcome.error
-    return gate_code(report)
+    return gate_code(report) or (ExitCode.USAGE if unwritten else ExitCode.OK)
 
 
 def _interrupt() -> None:
@@ -229,13 +230,24 @@ def _share(flag: str, text: str, example: str) -> float:
     return share
 
 
-def _require_writable(files: Sequence[Path]) -> None:
+def _require_writable(flags: GateFlags) -> None:
     """Not after half an hour of measuring."""
-    for path in files:
+    files = [path for path in (flags.junit, flags.markdown, flags.save_baseline) if path is not None]
+    summary = os.environ.get(_STEP_SUMMARY)
+    for path in [*files, *([Path(summary)] if summary else [])]:
         if path.is_dir():
             raise UsageError(f"{path} is a folder; name a file.")
         if not path.parent.is_dir():
             raise UsageError(f"{path} cannot be written: there is no folder {path.parent}.")
+        there = path.exists()
+        try:
+            path.open("a").close()
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+        if not there:
+            path.unlink()
+    if twice := {path for path in files if files.count(path) > 1}:
+        raise UsageError(f"{min(twice)} is named twice; every output needs a file of its own.")
 
 
 def _differences(outcome: Outcome) -> list[str]:
@@ -262,22 +274,32 @@ def _print_gate(report: GateReport, *, as_json: bool) -> None:
         print_gate(report, sys.stdout)
 
 
-def _write_gate(report: GateReport, flags: GateFlags) -> None:
+def _write_gate(report: GateReport, flags: GateFlags) -> list[str]:
+    """Write every file that was asked for; a sentence for each that could not be."""
     from bench.report import junit, markdown
 
-    if flags.junit is not None:
-        _write(flags.junit, junit.render(report), "w")
-    if flags.markdown is not None:
-        _write(flags.markdown, markdown.render(report), "w")
-    if summary := os.environ.get(_STEP_SUMMARY):
-        _write(Path(summary), markdown.render(report), "a")
-    if flags.save_baseline is not None and report.outcome.pairs:
-        baseline.save(flags.save_baseline, [pair.candidate for pair in report.outcome.pairs])
+    summary = os.environ.get(_STEP_SUMMARY)
+    wanted: list[tuple[Path | None, Callable[[Path], None]]] = [
+        (flags.junit, lambda path: _write(path, junit.render(report), "w")),
+        (flags.markdown, lambda path: _write(path, markdown.render(report), "w")),
+        (Path(summary) if summary else None, lambda path: _write(path, markdown.render(report), "a")),
+    ]
+    if report.outcome.pairs:
+        candidates = [pair.candidate for pair in report.outcome.pairs]
+        wanted.append((flags.save_baseline, lambda path: baseline.save(path, candidates)))
+    failures = []
+    for path, write in wanted:
+        if path is None:
+            continue
+        try:
+            write(path)
+        except OSError as error:
+            failures.append(f"{path} was not written: {error.strerror}")
+        except BenchError as error:
+            failures.append(str(error))
+    return failures
 
 
 def _write(path: Path, text: str, mode: str) -> None:
-    try:
-        with path.open(mode, encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+    with path.open(mode, encoding="utf-8") as file:
+        file.write(text)

@@ -61,15 +61,29 @@ def headline(report: GateReport) -> list[str]:
     """What the verdict rests on, in sentences: every failure, or what kept it undecided, or the pass."""
     outcome = report.outcome
     failed = [one for one in report.gated if one.verdict == "fail"]
+    beside = [f"not gated, but worse: {sentence(one)}" for one in worse_beside(report)]
     if failed:
-        return [*map(sentence, failed), *_where(report, failed)]
+        return [*map(sentence, failed), *_where(report, failed), *beside]
     if outcome.verdict == "pass":
-        return [f"nothing got worse by more than the tolerance of {report.rules.tolerance.ratio * 100:g} %"]
+        tolerated = f"{report.rules.tolerance.ratio * 100:g} %"
+        return [f"no gated metric got worse by more than the tolerance of {tolerated}", *beside]
     undecided = [sentence(one) for one in report.gated if one.verdict == "inconclusive"]
     undecided += [
         f"{METRICS[one.metric].title}: {one.reason}" for one in report.outcome.ungated if one.blocks
     ]
-    return ([outcome.why] if outcome.why else []) + undecided
+    return ([outcome.why] if outcome.why else []) + undecided + beside
+
+
+def worse_beside(report: GateReport) -> list[Judged]:
+    """What is only reported and surely worse by more than the tolerance: a tail, say."""
+    return [
+        one
+        for one in report.outcome.judged
+        if one.verdict == "reported"
+        and one.effect.metric.worse == "higher"
+        and one.effect.low is not None
+        and one.effect.low > one.tolerance
+    ]
 
 
 def _where(report: GateReport, failed: Sequence[Judged]) -> list[str]:

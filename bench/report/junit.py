@@ -12,7 +12,7 @@ import xml.etree.ElementTree as ET
 from bench.gate.noninferiority import Judged
 from bench.gate.values import ALL
 from bench.report import effects
-from bench.report.gate import GateReport, headline, notes
+from bench.report.gate import GateReport, headline, notes, worse_beside
 
 #: What XML 1.0 cannot carry, escaped or not.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -22,7 +22,7 @@ _NAME = "kato-bench gate"
 
 def render(report: GateReport) -> str:
     """The document, with its declaration."""
-    cases = [_case(one) for one in report.gated]
+    cases = [_case(one) for one in (*report.gated, *worse_beside(report))]
     if not cases or report.outcome.verdict == "inconclusive":
         cases.append(_undecided(report))
     counts = {
@@ -52,7 +52,7 @@ def _case(judged: Judged) -> ET.Element:
     told = _clean(effects.sentence(judged))
     if judged.verdict == "fail":
         ET.SubElement(case, "failure", {"message": told, "type": "regression"}).text = _numbers(judged)
-    elif judged.verdict == "inconclusive":
+    elif judged.verdict != "pass":
         ET.SubElement(case, "skipped", {"message": told})
     ET.SubElement(case, "system-out").text = f"{told}\n{_numbers(judged)}"
     return case

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import run
+from .conftest import COMMAND, environment, run
 
 
 @pytest.mark.parametrize(
@@ -110,3 +112,24 @@ def test_help_is_cheap() -> None:
         [sys.executable, "-c", "import bench.cli, sys; print(*sys.modules)"], text=True
     ).split()
     assert not {"numpy", "pandas", "pyarrow", "pydantic", "locust", "scipy", "redis", "httpx"} & set(loaded)
+
+
+_EXAMPLE = next((Path(__file__).parents[2] / "results" / "examples").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("shell", "code", "words"),
+    [
+        ("{command} show {run} | head -1 >/dev/null; exit ${{PIPESTATUS[0]}}", 0, ""),
+        ("{command} advise {run} --json | true; exit ${{PIPESTATUS[0]}}", 0, ""),
+        ("{command} show {run} > /dev/full", 2, "stdout cannot be written"),
+    ],
+)
+def test_a_broken_stdout_is_no_traceback(shell: str, code: int, words: str, tmp_path: Path) -> None:
+    run_folder = tmp_path / _EXAMPLE.name
+    shutil.copytree(_EXAMPLE, run_folder)
+    line = shell.format(command=shlex.join(COMMAND), run=shlex.quote(str(run_folder)))
+    done = subprocess.run(["bash", "-c", line], stderr=subprocess.PIPE, text=True, env=environment())
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr

@@ -57,7 +57,7 @@ def undecided(**changes: Any) -> GateReport:
 def test_the_sentence_names_operation_metric_change_and_tolerance() -> None:
     first, *_ = headline(report(1.12))
     assert first == "observe: service p50 is 12 % (12 to 13 %) slower, tolerance 7 %"
-    assert headline(report()) == ["nothing got worse by more than the tolerance of 7 %"]
+    assert headline(report()) == ["no gated metric got worse by more than the tolerance of 7 %"]
     assert headline(undecided()) == ["the budget was used up"]
     border = " ".join(headline(report(1.0697)))
     assert "predict: service p50 changed by +7.3 %" in border
@@ -100,7 +100,7 @@ def parsed(text: str) -> tuple[ET.Element, ET.Element]:
     return root, suite
 
 
-def test_junit_has_a_case_for_every_gated_metric() -> None:
+def test_junit_has_a_case_for_every_gated_metric_and_for_what_is_worse_beside() -> None:
     _, suite = parsed(junit.render(report(1.12)))
     cases = {(case.get("classname"), case.get("name")): case for case in suite.findall("testcase")}
     assert set(cases) == {
@@ -109,6 +109,8 @@ def test_junit_has_a_case_for_every_gated_metric() -> None:
         ("gate.all operations", "KATO CPU per request"),
         ("gate.all operations", "target CPU per request"),
         ("gate.all operations", "error share"),
+        ("gate.observe", "response p95"),
+        ("gate.predict", "response p95"),
     }
     failure = cases["gate.predict", "service p50"].find("failure")
     assert failure is not None
@@ -204,3 +206,23 @@ def test_it_says_how_far_the_machine_went_apart() -> None:
     said = notes(report(outcome=Outcome("pass", [], pairs)))
     assert any("up to 20 % slower in one run than in another" in line for line in said)
     assert not any("slower in one run" in line for line in notes(report()))
+
+
+def test_what_is_not_gated_and_worse_is_said_all_the_same() -> None:
+    tail = [
+        Pair("baseline", made(f"a{number}", noise), made(f"b{number}", noise))
+        for number, noise in enumerate(NOISE)
+    ]
+    for number, pair in enumerate(tail):
+        pair.candidate.values["predict"]["response_p95"] *= 3 * (1 + number / 200)
+    judged = judge(
+        [pair.baseline for pair in tail], [pair.candidate for pair in tail], Tolerance(errors=0.02)
+    )
+    passed = report(outcome=Outcome(overall(judged), judged, tail))
+    assert passed.outcome.verdict == "pass"
+    assert headline(passed)[0] == "no gated metric got worse by more than the tolerance of 7 %"
+    assert headline(passed)[1].startswith("not gated, but worse: predict: response p95 changed by +20")
+    suite = ET.fromstring(junit.render(passed))
+    skipped = [case.get("name") for case in suite.iter("testcase") if case.find("skipped") is not None]
+    assert skipped == ["response p95"]
+    assert "not gated, but worse" in markdown.render(passed)
