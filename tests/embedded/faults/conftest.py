@@ -10,17 +10,17 @@ import pytest
 from .bed import Bed, running
 from .probes import PROBES
 
-#: Faults that are planted together; those of the same letter share a deployment.
+#: Faults that are planted together.
 GROUPS: dict[str, tuple[str, ...]] = {
     "one worker": (
         "session-pool", "unbounded-streams", "endless-predictions", "node-eviction", "process-pool", "quote",
-        "ram-index", "lying-metrics", "leak", "cpu", "stall",
+        "ram-index", "lying-metrics", "leak", "stall",
     ),
     "two workers": ("lost-updates", "deadlock"),
-    "slow": ("slow-redis", "slow-qdrant", "slow-clickhouse"),
+    "slow": ("cpu", "slow-redis", "slow-qdrant", "slow-clickhouse"),
     "late": ("latency", "store-hang"),
-    "without Redis": ("kill-kato-worker", "kill-redis"),
-    "without stores": ("kill-qdrant", "kill-clickhouse"),
+    "killed": ("kill-kato-worker", "kill-qdrant", "kill-clickhouse"),
+    "without Redis": ("kill-redis",),
 }  # fmt: skip
 
 

@@ -47,12 +47,12 @@ def cpu(bed: Bed, value: str) -> Seen:
     return Seen(burnt.seconds * 0.9 < each < burnt.seconds + 0.01, f"{1000 * each:.1f} ms of CPU for a GET /")
 
 
-@probe("slow-redis", quick="30ms")
+@probe("slow-redis", quick="20ms")
 def slow_redis(bed: Bed, value: str) -> Seen:
     """Two round trips at least: KATO reads a session once to check it and once to use it."""
     session = bed.session()
     path = f"{session}/stm"
-    seconds = statistics.median(bed.seconds_of(lambda: bed.http.get(path), 9))
+    seconds = statistics.median(bed.seconds_of(lambda: bed.http.get(path), 5))
     began = time.perf_counter()
     answers = bed.burst([("GET", path, None)] * 30)
     together = time.perf_counter() - began
@@ -64,25 +64,25 @@ def slow_redis(bed: Bed, value: str) -> Seen:
     )
 
 
-@probe("slow-qdrant", quick="30ms")
+@probe("slow-qdrant", quick="20ms")
 def slow_qdrant(bed: Bed, value: str) -> Seen:
     session = bed.session()
     bed.observe(session, "a", vectors=[[1.0, 2.0]])
-    plain = statistics.median(bed.seconds_of(lambda: bed.observe(session, "a"), 9))
-    near = statistics.median(bed.seconds_of(lambda: bed.observe(session, vectors=[[1.0, 2.0]]), 9))
+    plain = statistics.median(bed.seconds_of(lambda: bed.observe(session, "a"), 5))
+    near = statistics.median(bed.seconds_of(lambda: bed.observe(session, vectors=[[1.0, 2.0]]), 5))
     return Seen(
         near - plain > 2 * (values.seconds(value) or 0.0),
         f"an observation takes {1000 * (near - plain):.1f} ms longer with a vector",
     )
 
 
-@probe("slow-clickhouse", quick="30ms")
+@probe("slow-clickhouse", quick="20ms")
 def slow_clickhouse(bed: Bed, value: str) -> Seen:
     session = bed.session()
     bed.learn(session, 2)
     bed.observe(session, "common", "w1")
-    plain = statistics.median(bed.seconds_of(lambda: bed.http.get(f"{session}/stm"), 9))
-    predicted = statistics.median(bed.seconds_of(lambda: bed.predictions(session), 9))
+    plain = statistics.median(bed.seconds_of(lambda: bed.http.get(f"{session}/stm"), 5))
+    predicted = statistics.median(bed.seconds_of(lambda: bed.predictions(session), 5))
     redis_trips = 4 * 2 * (values.seconds(bed.planted.get("slow-redis", "0s")) or 0.0)
     return Seen(
         predicted - plain - redis_trips > 2 * (values.seconds(value) or 0.0),
@@ -90,7 +90,7 @@ def slow_clickhouse(bed: Bed, value: str) -> Seen:
     )
 
 
-@probe("kill-redis", quick="5s", shown_at="2s")
+@probe("kill-redis", quick="500ms", shown_at="2s")
 def kill_redis(bed: Bed, value: str) -> Seen:
     gone = _await_death(bed, "redis", value)
     created = bed.http.post("/sessions", json={"node_id": "n"}).status_code

@@ -78,7 +78,7 @@ def test_a_plan_and_its_target_know_them() -> None:
 def test_a_run_goes_on_when_a_store_is_killed_and_its_record_says_why(tmp_path: Path) -> None:
     faults = ["--fault", "kill-qdrant=500ms", "--fault", "latency=5ms"]
     done = run(
-        *("run", "--duration", "3", "--warmup", "0", "--rate", "20", "--json", "--out", str(tmp_path)),
+        *("run", "--duration", "2", "--warmup", "0", "--rate", "20", "--json", "--out", str(tmp_path)),
         *("--data", "patterns=20", *faults),
     )
     assert "made worse on purpose: kill-qdrant=500ms" in done.stderr
