@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -16,6 +18,8 @@ from typing import Any
 import httpx
 import pytest
 import redis as redis_client
+
+from bench.targets.embedded.kato import naming
 
 READY_WITHIN = 30.0
 
@@ -98,6 +102,42 @@ class Stores:
             "QDRANT_PORT": str(self.qdrant_port),
             "LOG_LEVEL": "WARNING",
         }
+
+    def fill(self, kb: str, patterns: list[list[list[str]]]) -> None:
+        """Leaves in the stores what learning these patterns would, but for their MinHash sketches."""
+        rows, keys = [], {}
+        frequency: Counter[str] = Counter()
+        members: Counter[str] = Counter()
+        for events in patterns:
+            tokens = [token for event in events for token in event]
+            distinct = sorted(set(tokens))
+            name = naming.pattern_name(events)
+            rows.append(
+                {
+                    "kb_id": kb,
+                    "name": name,
+                    "pattern_data": events,
+                    "length": len(tokens),
+                    "token_set": distinct,
+                    "token_count": len(distinct),
+                    "first_token": tokens[0],
+                    "last_token": tokens[-1],
+                }
+            )
+            keys |= {
+                f"{kb}:frequency:{name}": 1,
+                f"{kb}:emotives:{name}": "[]",
+                f"{kb}:metadata:{name}": "{}",
+            }
+            frequency.update(tokens)
+            members.update(distinct)
+        body = "INSERT INTO kato.patterns_data FORMAT JSONEachRow\n" + "\n".join(map(json.dumps, rows))
+        httpx.post(self.clickhouse_url, content=body, timeout=30).raise_for_status()
+        self.redis.mset(keys)
+        self.redis.hset(f"{kb}:symbols:freq", mapping=frequency)
+        self.redis.hset(f"{kb}:symbols:pmf", mapping=members)
+        for total in ("total_pattern_frequencies", "total_unique_patterns"):
+            self.redis.set(f"{kb}:global:{total}", len(patterns))
 
     def rows(self, sql: str) -> list[list[Any]]:
         answer = httpx.post(self.clickhouse_url, content=f"{sql} FORMAT JSONCompact")
@@ -191,6 +231,11 @@ def start_api(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="session")
 def api(start_api: Callable[..., Api]) -> Api:
     return start_api().wait_ready()
+
+
+@pytest.fixture(scope="session")
+def two_workers(start_api: Callable[..., Api]) -> Api:
+    return start_api(workers=2).wait_ready()
 
 
 @pytest.fixture

@@ -9,6 +9,12 @@ import httpx
 import pytest
 
 
+@pytest.fixture(scope="module")
+def hampered(start_api):
+    """An API that takes three connections, and cannot make a node's processor."""
+    return start_api(limit=3, REDIS_ENABLED="false").wait_ready()
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("method", "path"),
@@ -181,10 +187,9 @@ class TestErrors:
             assert answer.headers["content-type"] == "text/plain; charset=utf-8"
             assert "x-trace-id" not in answer.headers
 
-    def test_above_the_limit_of_connections_every_request_is_refused(self, start_api):
-        api = start_api(limit=3).wait_ready()
+    def test_above_the_limit_of_connections_every_request_is_refused(self, hampered):
         with ExitStack() as stack:
-            clients = [stack.enter_context(api.client()) for _ in range(6)]
+            clients = [stack.enter_context(hampered.client()) for _ in range(6)]
             refused = [answer for answer in (client.get("/health") for client in clients) if answer.is_error]
             assert refused
             for answer in refused:
@@ -193,16 +198,15 @@ class TestErrors:
                 assert answer.headers["connection"] == "close"
                 assert "x-trace-id" not in answer.headers
 
-    def test_nodes_need_redis_enabled(self, start_api):
-        api = start_api(REDIS_ENABLED="false").wait_ready()
-        created = httpx.post(f"{api.url}/sessions", json={"node_id": "n"})
+    def test_nodes_need_redis_enabled(self, hampered):
+        created = httpx.post(f"{hampered.url}/sessions", json={"node_id": "n"})
         assert created.status_code == 200
-        path = f"{api.url}/sessions/{created.json()['session_id']}"
+        path = f"{hampered.url}/sessions/{created.json()['session_id']}"
         assert httpx.get(f"{path}/stm").status_code == 200
         for refused in (
             httpx.post(f"{path}/observe", json={"strings": ["a"]}),
             httpx.get(f"{path}/predictions"),
-            httpx.get(f"{api.url}/symbols/stats?node_id=n"),
+            httpx.get(f"{hampered.url}/symbols/stats?node_id=n"),
         ):
             assert (refused.status_code, refused.text) == (500, "Internal Server Error")
 

@@ -59,16 +59,15 @@ def test_an_expired_session_is_told_of_when_somebody_asks_for_it(api, http: http
         assert (event["event_type"], event["data"]["reason"]) == ("session.destroyed", "expired")
 
 
-def test_a_listener_hears_of_its_own_worker_only(start_api, until) -> None:
-    api = start_api(workers=2).wait_ready()
+def test_a_listener_hears_of_its_own_worker_only(two_workers, until) -> None:
     created: set[str] = set()
     heard: set[str] = set()
 
     def create(_: int) -> str:
-        session: dict[str, str] = httpx.post(f"{api.url}/sessions", json={"node_id": "n"}).json()
+        session: dict[str, str] = httpx.post(f"{two_workers.url}/sessions", json={"node_id": "n"}).json()
         return session["session_id"]
 
-    with listen(api) as socket:
+    with listen(two_workers) as socket:
         following(socket)
 
         def both_workers_have_created_some() -> bool:

@@ -208,15 +208,12 @@ class TestFilters:
         assert session.post("config", {"config": config}).status_code == 200
         assert len(session.predictions()) == 2
 
-    def test_more_candidates_than_one_query_asks_for_by_name(self, open_session) -> None:
-        config = {"process_predictions": False, "max_pattern_length": 2}
-        session = open_session(config=config)
-        many = [{"strings": [text]} for number in range(600) for text in ("a", f"s{number}")]
-        session.post("observe-sequence", {"observations": many})
+    def test_more_candidates_than_one_query_asks_for_by_name(self, open_session, stores) -> None:
+        stores.fill("many_kato", [[["a"], [f"s{number}"]] for number in range(600)])
+        session = open_session("many")
         session.observe("a")
-        session.post("config", {"max_pattern_length": 0, "max_predictions": 2000})
         session.observe("s7")
-        session.post("config", {"filter_pipeline": ["length"]})
+        session.post("config", {"filter_pipeline": ["length"], "max_predictions": 2000})
         assert len(session.predictions()) == 600
         session.post("config", {"filter_pipeline": ["length", "jaccard"]})
         assert len(session.predictions()) == 1

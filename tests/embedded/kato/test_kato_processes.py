@@ -22,8 +22,8 @@ def fingerprints(api, expected):
 
 
 class TestWorkers:
-    def test_two_workers_share_their_state_and_nothing_else(self, start_api):
-        api = start_api(workers=2).wait_ready()
+    def test_two_workers_share_their_state_and_nothing_else(self, two_workers):
+        api = two_workers
         assert len(fingerprints(api, 2)) == 2
         config = {"process_predictions": False}
         created = httpx.post(f"{api.url}/sessions", json={"node_id": "two", "config": config}).json()
