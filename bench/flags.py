@@ -24,6 +24,8 @@ _CI = {
     "branch": ("GITHUB_REF_NAME", "CI_COMMIT_REF_NAME", "BUILDKITE_BRANCH", "CIRCLE_BRANCH", "GIT_BRANCH"),
 }
 
+_MOST_RATE, _MOST_USERS = 100_000, 20_000
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|min)?")
 _SECONDS = {"s": 1, None: 1, "m": 60, "min": 60, "h": 3600}
 
@@ -173,8 +175,8 @@ def _arrivals(scenario: Scenario, flags: RunFlags) -> Arrivals:
     if flags.users is not None or flags.arrivals == "closed":
         if flags.users is None:
             raise UsageError("--arrivals closed needs --users N.")
-        if flags.users < 1:
-            raise UsageError(f"--users {flags.users}: give 1 or more.")
+        if not 1 <= flags.users <= _MOST_USERS:
+            raise UsageError(f"--users {flags.users}: give 1 to {_MOST_USERS}.")
         if flags.arrivals not in (None, "closed"):
             raise UsageError(f"--arrivals {flags.arrivals} needs --rate, not --users.")
         think = flags.think or 0.0
@@ -185,6 +187,10 @@ def _arrivals(scenario: Scenario, flags: RunFlags) -> Arrivals:
         raise UsageError("--think goes with --users: only a closed model has think time.")
     rate = scenario.about["defaults"]["rate"] if flags.rate is None else flags.rate
     _positive("--rate", rate)
+    if rate > _MOST_RATE:
+        raise UsageError(
+            f"--rate {rate:g}: give up to {_MOST_RATE}; a load process sends some thousand requests a second."
+        )
     if flags.arrivals == "constant":
         return Arrivals(kind="constant", rate=rate)
     if flags.arrivals in (None, "poisson"):

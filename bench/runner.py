@@ -216,6 +216,8 @@ class Runner:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "a signal ended it"
     return str(error) if isinstance(error, BenchError) else type(error).__name__
 
 

@@ -30,6 +30,8 @@ from bench.plan import Phases
 
 #: Seconds between the last preparation and the first due time, so that the first arrivals are not late.
 _LEAD = 0.05
+#: More turns that are due already are not given without a look at answers and signals.
+_TURNS_AT_ONCE = 200
 #: Longest wait for open requests, in seconds, once somebody has asked the run to stop.
 HURRIED = 2.0
 
@@ -168,7 +170,11 @@ class Engine:
                 self._push(self._start, seat)
         while not self._stopped_early:
             now = time.monotonic()
-            while self._due and self._due[0][0] <= now:
+            for given in itertools.count(1):
+                if not self._due or self._due[0][0] > now or self._stopped_early:
+                    break
+                if given % _TURNS_AT_ONCE == 0:
+                    gevent.sleep(0)
                 due, _, seat = heapq.heappop(self._due)
                 turn = Turn(due, now, phase_of(due - self._start, self._phases))
                 self._recorder.begin(turn)

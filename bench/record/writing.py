@@ -15,7 +15,13 @@ from typing import BinaryIO
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write that takes the place of `path` once it is complete and on disk.
 
-    After a crash either the old file or the new one is there. Raises OSError if it cannot be written."""
+    After a crash either the old file or the new one is there. A link stays one, and what is no regular file
+    (a device, a pipe) is written to as it is. Raises OSError if it cannot be written."""
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
+            yield file
+        return
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         with temporary.open("wb") as file:

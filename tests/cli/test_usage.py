@@ -22,6 +22,8 @@ from .conftest import COMMAND, environment, run
         (["--rate", "0"], "--rate 0"),
         (["--rate", "-3"], "--rate -3"),
         (["--rate", "nan"], "--rate nan"),
+        (["--rate", "1e300"], "up to 100000"),
+        (["--users", "99999999999999999999999"], "give 1 to 20000"),
         (["--rate", "many"], "--rate"),
         (["--warmup", "-1"], "--warmup -1"),
         (["--users", "0"], "--users 0"),
