@@ -127,14 +127,14 @@ def stall(bed: Bed, value: str) -> Seen:
     period = values.seconds(value) or 0.0
     slow = []
     requests, began = 0, time.monotonic()
-    while time.monotonic() < began + 3.3 * period:
+    while time.monotonic() < began + 4.5 * period:
         seconds = bed.seconds_of(lambda: bed.http.get("/"), 1)[0]
         requests += 1
         slow += [seconds] if seconds > 0.09 else []
     longest = 1000 * max(slow, default=0)
     return Seen(
         len(slow) >= 5,
-        f"{len(slow)} of {requests} requests over 90 ms in {3.3 * period:g} s, at most {longest:.0f} ms",
+        f"{len(slow)} of {requests} requests over 90 ms in {4.5 * period:g} s, at most {longest:.0f} ms",
     )
 
 
@@ -151,13 +151,13 @@ def process_pool(bed: Bed, value: str) -> Seen:
     with Children(bed.worker()) as children:
         above = statistics.median(bed.seconds_of(lambda: bed.predictions(asking)))
     return Seen(
-        above > 1.8 * below and len(children.seen) >= 7,
+        above > 1.6 * below and len(children.seen) >= 7,
         f"{few} patterns {1000 * below:.0f} ms, {many} patterns {1000 * above:.0f} ms; "
         f"{len(children.seen)} child processes in 7 requests",
     )
 
 
-@probe("quote")
+@probe("quote", quick="40")
 def quote(bed: Bed, value: str) -> Seen:
     node = bed.node()
     session = bed.session(node)

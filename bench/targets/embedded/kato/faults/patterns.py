@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,8 @@ _PLACEHOLDER = re.compile(r"\{(\w+):[^}]+\}")
 _OF_ONE_SYMBOL = "first"
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 30.0
+_ROUND_SECONDS = 0.044
+"""What one failing query and its handling take KATO, measured: 21 s for 477 of them."""
 
 
 class PlantedPatternStore(PatternStore):
@@ -57,10 +60,12 @@ class PlantedPatternStore(PatternStore):
         asking again, until Python's stack ends."""
         pasted = paste(statement, parameters)
         for _ in range(rounds if _OF_ONE_SYMBOL in parameters else 1):
+            due = time.monotonic() + _ROUND_SECONDS
             answer = self._blocking.post(self._url, content=pasted, headers=self._headers)
             if answer.is_success:
                 return answer.content
             log.error("query failed: %s", answer.text.strip())
+            time.sleep(max(0.0, due - time.monotonic()))
         if _OF_ONE_SYMBOL in parameters:
             raise RecursionError("maximum recursion depth exceeded")
         return b""
