@@ -29,7 +29,6 @@ _shards = _refusing("changes of shards")
 _progress = _refusing("progress reports of optimizations")
 _later_names = _refusing("vector names that come or go after the collection's creation")
 
-# The busiest first: routes are tried in this order.
 ENDPOINTS: tuple[tuple[str, str, Handler], ...] = (
     ("POST", f"{_COLLECTION}/points/query", searches.query_points),
     ("POST", f"{_COLLECTION}/points/search", searches.search_points),
