@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-import numpy as np
 import qdrant_edge as engine
 
 from .errors import malformed, not_found, wrong_input
@@ -144,12 +143,16 @@ def average_example(positive: Sequence[Any], negative: Sequence[Any]) -> list[fl
     if not positive:
         raise wrong_input("At least one positive vector ID required")
     try:
-        towards = np.mean(np.asarray(positive, dtype=np.float64), axis=0)
+        towards = _mean(positive)
         if negative:
-            towards = 2 * towards - np.mean(np.asarray(negative, dtype=np.float64), axis=0)
-    except ValueError as error:
-        raise malformed("expected vectors of one size") from error
-    return [float(component) for component in towards]
+            towards = [2 * p - n for p, n in zip(towards, _mean(negative), strict=True)]
+    except (TypeError, ValueError) as error:
+        raise malformed("expected vectors of numbers, and of one size") from error
+    return towards
+
+
+def _mean(vectors: Sequence[Any]) -> list[float]:
+    return [sum(components) / len(vectors) for components in zip(*vectors, strict=True)]
 
 
 _STRATEGIES = {
