@@ -8,12 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
+import psutil
 import pytest
 
 from bench.targets.embedded.kato.faults import Planted, planting
 from bench.targets.embedded.kato.faults.metrics import LyingMetrics
 from bench.targets.embedded.kato.faults.nodes import EvictingNodes
 from bench.targets.embedded.kato.faults.patterns import paste
+from bench.targets.embedded.kato.faults.requests import Ballast
 from bench.targets.embedded.kato.locks import KeyedLocks
 from bench.targets.embedded.kato.metrics import WorkerMetrics
 from bench.targets.embedded.kato.patterns import PatternStore
@@ -136,3 +138,11 @@ def test_a_killed_worker_leaves_no_lock_and_other_keys_are_free_all_along(tmp_pa
         holder.kill()
         holder.wait()
         assert asyncio.run(take("session", 5))
+
+
+def test_ballast_is_resident_from_its_first_byte() -> None:
+    rss = psutil.Process().memory_info().rss
+    ballast = Ballast(7200)
+    for _ in range(3000):
+        ballast.grow()
+    assert psutil.Process().memory_info().rss - rss >= 0.95 * 3000 * 7200

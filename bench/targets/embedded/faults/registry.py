@@ -95,8 +95,8 @@ _OF_KATO = (
     ),
     Fault(
         "ram-index", values.a_size(100 * 1000**2), "7.2kB",
-        "each learned pattern stays in an index in the worker's memory that nothing reads; a quarter of it "
-        "with KATO_USE_INDEXING=false",
+        "each learned pattern leaves so much more in the worker's memory, which nothing reads; a quarter of "
+        "it with KATO_USE_INDEXING=false",
         API, "the worker's resident memory grows with the patterns that it learned, and never falls",
     ),
     Fault(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import mmap
 import random
 from collections.abc import AsyncIterator
 
@@ -15,6 +16,7 @@ from bench.targets.embedded.faults.values import Latency
 _STALLS = 2
 _STALL_SECONDS = 0.1
 _BETWEEN_SECONDS = 0.05
+_SLAB = 1 << 20
 
 
 class LatencyFault:
@@ -73,12 +75,23 @@ class StallFault:
 
 
 class Ballast:
-    """Memory that is resident and never given back, `size` bytes at a time."""
+    """Memory that is resident and never given back, `size` bytes at a time.
+
+    It lies in mappings of its own: in the heap, what the start of the process has left free would swallow the
+    first megabytes of it."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._pieces: list[bytes] = []
+        self._slabs: list[mmap.mmap] = []
+        self._room = 0
 
     def grow(self) -> None:
-        # Bytes other than zero: the kernel lends zeroed pages without memory behind them.
-        self._pieces.append(b"\x01" * self._size)
+        missing = self._size
+        while missing:
+            if not self._room:
+                self._slabs.append(mmap.mmap(-1, _SLAB, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+                self._room = _SLAB
+            part = min(missing, self._room)
+            self._slabs[-1].write(b"\x01" * part)
+            self._room -= part
+            missing -= part
