@@ -14,6 +14,7 @@ import contextlib
 import signal
 import sys
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from typing import NoReturn, cast
 
@@ -25,15 +26,18 @@ _BACKLOG = 1024
 
 
 class _Pipe:
-    """What is on its way in one direction. `None` among it is the end that one side has come to."""
+    """What is on its way in one direction. `None` among it is the end that one side has come to; `on_end` is
+    called when that has arrived."""
 
-    def __init__(self, delay: float) -> None:
+    def __init__(self, delay: float, on_end: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._delay = delay
         self._waiting: deque[tuple[float, bytes | None]] = deque()
         self._bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._full = False
+        self._on_end = on_end
+        self.ended = False
         self.source: asyncio.Transport | None = None
         self.target: asyncio.Transport | None = None
         self.source_is_slowed = False
@@ -73,8 +77,10 @@ class _Pipe:
         if data is not None:
             self._bytes -= len(data)
             self.target.write(data)
-        elif self.target.can_write_eof():
+        else:
+            self.ended = True
             self.target.write_eof()
+            self._on_end()
 
 
 class _End(asyncio.Protocol):
@@ -119,7 +125,7 @@ class _Client(_End):
     """The end that the proxy was called from; it calls the other one."""
 
     def __init__(self, port: int, delay: float) -> None:
-        out, back = _Pipe(delay), _Pipe(delay)
+        out, back = _Pipe(delay, self._when_ended), _Pipe(delay, self._when_ended)
         super().__init__(out, back)
         self.other = _End(back, out)
         self.other.other = self
@@ -129,6 +135,11 @@ class _Client(_End):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._connecting = asyncio.create_task(self._connect())
+
+    def _when_ended(self) -> None:
+        """A connection whose ends have both had their last word is closed; nobody else would."""
+        if self._away.ended and self._home.ended:
+            self.close()
 
     async def _connect(self) -> None:
         other = cast(_End, self.other)

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import psutil
 import pytest
 
 from bench.targets.embedded import proxy
@@ -136,6 +137,33 @@ def test_one_side_may_end_first() -> None:
             return answer
 
     assert asyncio.run(main()) == b"1000"
+
+
+def test_nothing_is_left_of_connections_that_ended() -> None:
+    open_files = psutil.Process().num_fds
+
+    async def talk(port: int) -> None:
+        reader, writer = await asyncio.open_connection(HOST, port)
+        writer.write(b"x")
+        assert await reader.readexactly(1) == b"x"
+        writer.close()
+        await writer.wait_closed()
+
+    async def main() -> tuple[int, int]:
+        async with proxied(echo, 0.002) as port:
+            await talk(port)
+            await asyncio.sleep(0.1)
+            before = open_files()
+            for _ in range(20):
+                await talk(port)
+            for _ in range(100):
+                if open_files() <= before:
+                    break
+                await asyncio.sleep(0.02)
+            return before, open_files()
+
+    before, after = asyncio.run(main())
+    assert after <= before
 
 
 def test_a_store_that_is_not_there_closes_the_connection() -> None:
