@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from bench.gate.disturbance import foreign_cores
 from bench.gate.soundness import THROTTLED, Measurements
 from bench.record.estimates import Estimates
 from bench.record.finalise import iterate_requests
@@ -64,6 +65,8 @@ def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
         backlog_end=rows.open_at_end,
         steadiness=_steadiness(estimates),
         qdrant_optimising=any((values == _OPTIMISING).any() for values in statuses) if qdrant_seen else None,
+        foreign_cores=foreign_cores(record, metrics, phase),
+        cores=record.manifest.fingerprint.must_match.cores,
         # The embedded deployment runs in the generator's own control group.
         target_throttled=throttled > THROTTLED
         if throttled is not None and target is not None and target.kind == "embedded"

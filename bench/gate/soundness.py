@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from bench.gate.disturbance import disturbs
 from bench.stats.steady import Steadiness
 from bench.words import percent, seconds
 
@@ -35,8 +36,9 @@ class Measurements:
     fault) and `dropped_by_target` (in-flight ceiling reached, or waited out for a session or connection);
     `backlog_start` and `backlog_end`, due and not yet answered at the two ends of the phase. Shares from 0
     to 1: `generator_cpu` of one core, `throttled` of the periods of the generator's cgroup, `steal` of the
-    machine's CPU time. Request-seconds: `in_flight_integral` by the independent counter, `busy_seconds` the
-    sum of done - picked over the rows. `steadiness`: None if the arrivals are not stationary."""
+    machine's CPU time. `foreign_cores`: busy with work that is neither the target's nor ours, of `cores`.
+    Request-seconds: `in_flight_integral` by the independent counter, `busy_seconds` the sum of done - picked
+    over the rows. `steadiness`: None if the arrivals are not stationary."""
 
     due: int
     dropped_by_generator: int = 0
@@ -53,6 +55,8 @@ class Measurements:
     steadiness: Steadiness | None = None
     qdrant_optimising: bool | None = None
     target_throttled: bool | None = None
+    foreign_cores: float | None = None
+    cores: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,12 @@ def _conditions(run: Measurements) -> Iterator[Reason]:
         yield Reason("qdrant_optimising", "Qdrant was optimising its collections while it was measured")
     if run.target_throttled:
         yield Reason("target_throttled", "a CPU limit throttled the target while it was measured")
+    if run.foreign_cores is not None and disturbs(run.foreign_cores, run.cores):
+        yield Reason(
+            "disturbed",
+            f"other work kept {run.foreign_cores:.2g} of the machine's {run.cores} cores busy, which slows "
+            "the target down",
+        )
 
 
 def _unknown(run: Measurements) -> Iterator[Reason]:
@@ -167,6 +177,7 @@ def _unknown(run: Measurements) -> Iterator[Reason]:
         ("overloaded", "growth of the backlog", _backlog_growth(run) is None and not run.dropped_by_target),
         ("qdrant_optimising", "Qdrant's optimiser", run.qdrant_optimising is None),
         ("target_throttled", "throttling of the target", run.target_throttled is None),
+        ("disturbed", "other work on the machine", run.foreign_cores is None),
     )
     for code, name, missing in named:
         if missing:

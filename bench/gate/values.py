@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench.gate.disturbance import busy_share, foreign_cores
 from bench.plan import load_shape
 from bench.record.manifest import MustMatch
 from bench.record.vocabulary import LOST
@@ -88,6 +89,9 @@ class RunValues(BaseModel):
     foreign_cores: float | None = Field(
         default=None, description="cores that other processes of the machine kept busy meanwhile"
     )
+    machine_busy: float | None = Field(
+        default=None, description="share of the machine's CPU time that was used meanwhile, by whomever"
+    )
     machine_seconds: float | None = Field(
         default=None,
         description="CPU time of the collector's fixed piece of work meanwhile: how slow the machine was",
@@ -106,6 +110,7 @@ def run_values(record: RunRecord) -> RunValues:
     operations = [name for name in record.operations() if record.count(name).requests]
     counts = {name: record.count(None if name == ALL else name) for name in (*operations, ALL)}
     target = manifest.plan.target
+    phase, metrics = record.phase("measure"), record.metrics()
     return RunValues(
         run=manifest.run,
         status=manifest.status,
@@ -116,7 +121,8 @@ def run_values(record: RunRecord) -> RunValues:
         requests={name: totals.requests for name, totals in counts.items()},
         errors={name: totals.errors for name, totals in counts.items()},
         must_match=manifest.fingerprint.must_match,
-        foreign_cores=_foreign_cores(record),
+        foreign_cores=foreign_cores(record, metrics, phase) if phase is not None else None,
+        machine_busy=busy_share(metrics, phase) if phase is not None else None,
         machine_seconds=_machine_seconds(record),
         load=load_shape(manifest.plan),
         compared=Compared(
@@ -178,27 +184,6 @@ def _cpu(record: RunRecord) -> Iterator[tuple[str, float]]:
     seen = [cores for cores in used.values() if cores is not None]
     if len(seen) == len(used):
         yield "target_cpu", sum(seen) / rate
-
-
-def _foreign_cores(record: RunRecord) -> float | None:
-    """Busy cores of the machine less those of the target's parts and of the run's own processes; None where
-    the target's processes are not known, as they would count as strangers."""
-    phase, metrics, target = record.phase("measure"), record.metrics(), record.manifest.target
-    busy = metrics.get(("host", "", "cpu_busy_share"))
-    if phase is None or phase.end is None or busy is None or target is None:
-        return None
-    if any(part.pid is None for part in target.parts):
-        return None
-    times, shares = busy
-    inside = shares[(times >= phase.start) & (times <= phase.end)]
-    if not len(inside):
-        return None
-    known = 0.0
-    for (source, instance, name), series in metrics.items():
-        if (source, name) == ("process", "cpu_seconds_total") and "/" not in instance:
-            known += per_second(*series, phase.start, phase.end) or 0.0
-    cores = record.manifest.fingerprint.must_match.cores
-    return round(max(0.0, float(inside.mean()) * cores - known), 3)
 
 
 def _machine_seconds(record: RunRecord) -> float | None:

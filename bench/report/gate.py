@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bench import words
+from bench.gate.disturbance import FOREIGN_CORES
 from bench.gate.effects import LEAST_ADJUSTED, Effect
 from bench.gate.noninferiority import RISK, Judged
 from bench.gate.pairs import Outcome, Rules, Side
@@ -15,8 +16,8 @@ from bench.report import digits
 from bench.report.effects import as_json as effect_json
 from bench.report.effects import change, judged_json, sentence
 
-#: From so many busy cores of others on a measurement is said to have been disturbed.
-_FOREIGN_CORES = 0.25
+#: A machine as busy as this slows down what runs on it.
+_CROWDED = 0.9
 
 
 @dataclass(frozen=True)
@@ -131,11 +132,17 @@ def conditions(runs: Sequence[RunValues]) -> list[str]:
     lines = [
         f"{run.run} is qualified: {'; '.join(run.reasons)}" for run in runs if run.soundness == "qualified"
     ]
-    foreign = [run.foreign_cores for run in runs if (run.foreign_cores or 0) >= _FOREIGN_CORES]
+    foreign = [run.foreign_cores for run in runs if (run.foreign_cores or 0) >= FOREIGN_CORES]
     if foreign:
         lines.append(
             f"other processes disturbed {len(foreign)} of {len(runs)} measurements, the worst with "
             f"{digits.number(max(filter(None, foreign)))} busy cores"
+        )
+    unknown = [run.machine_busy or 0.0 for run in runs if run.foreign_cores is None]
+    if unknown and max(unknown) >= _CROWDED:
+        lines.append(
+            f"the machine was up to {words.percent(max(unknown))} busy; whose work that was cannot be told, "
+            "as not all of the target's processes are known"
         )
     return lines
 

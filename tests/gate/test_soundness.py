@@ -25,6 +25,8 @@ GOOD = Measurements(
     steadiness=Steadiness(0.0, 30, Drift(0.02, -0.05, 0.09, 25.0)),
     qdrant_optimising=False,
     target_throttled=False,
+    foreign_cores=0.05,
+    cores=2,
 )
 
 
@@ -89,6 +91,8 @@ def test_what_makes_a_run_unsound(code: str, inside: dict[str, Any], outside: di
         ),
         ("qdrant_optimising", {"qdrant_optimising": False}, {"qdrant_optimising": True}),
         ("target_throttled", {"target_throttled": False}, {"target_throttled": True}),
+        ("disturbed", {"foreign_cores": 0.25}, {"foreign_cores": 0.26}),
+        ("disturbed", {"foreign_cores": 2.0, "cores": 16}, {"foreign_cores": 2.1, "cores": 16}),
     ],
 )
 def test_what_qualifies_a_run(code: str, inside: dict[str, Any], outside: dict[str, Any]) -> None:
@@ -124,6 +128,7 @@ def test_a_ramp_is_not_asked_whether_it_is_steady() -> None:
         ("backlog_end", "growth of the backlog: unknown"),
         ("qdrant_optimising", "Qdrant's optimiser: unknown"),
         ("target_throttled", "throttling of the target: unknown"),
+        ("foreign_cores", "other work on the machine: unknown"),
     ],
 )
 def test_the_unknown_is_named_and_never_guessed(field: str, sentence: str) -> None:
