@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote_from_bytes
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -75,10 +73,9 @@ FORMS = st.sampled_from(
 
 
 @pytest.fixture(scope="module")
-def asked(store: Any) -> Iterator[Any]:
+def asked(store: Any) -> Any:
     assert store.post("CREATE TABLE any_request (a UInt32) ENGINE = MergeTree ORDER BY a").status_code == 200
-    with httpx.Client() as store.http:
-        yield store
+    return store
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
