@@ -10,6 +10,7 @@ from advisor.advise import advise
 from advisor.evidence import Evidence
 from advisor.findings import SEVERITIES, Change, Finding, gravest_first
 from advisor.from_record import evidence_of
+from advisor.fulfilled import without_fulfilled
 from advisor.patches.base import Deployment
 from advisor.resolve import Means, least, settle
 from advisor.rules import discover
@@ -47,12 +48,17 @@ def conclude(records: Sequence[RunRecord], rules: Iterable[Rule] | None = None) 
     ]
     found = [(run.name, finding) for run in runs for finding in advise(run.evidence, known)]
     latest = runs[-1].evidence.knobs if runs else {}
-    wanted, outdated = _without_done([finding for _, finding in found], latest)
+    wanted, outdated = without_fulfilled([finding for _, finding in found], latest)
     settlement = settle(wanted, least(_means(run) for run in runs))
     names = [name for name, _ in found]
     merged, shown_by = _merge(zip(names, settlement.findings, strict=True))
+    # What is only worth knowing asks for nothing: its changes are told, and nobody applies them unread.
     changes = {
-        change.knob: change.new for finding in merged for change in finding.changes if change.new is not None
+        change.knob: change.new
+        for finding in merged
+        if finding.severity != "info"
+        for change in finding.changes
+        if change.new is not None
     }
     deployment = _deployment(runs)
     sources = {rule.id: rule.source for rule in known}
@@ -68,23 +74,6 @@ def conclude(records: Sequence[RunRecord], rules: Iterable[Rule] | None = None) 
 def _is_unsound(record: RunRecord) -> bool:
     soundness = record.manifest.soundness
     return soundness is not None and soundness.level == "unsound"
-
-
-def _without_done(
-    findings: Sequence[Finding], latest: Mapping[str, Value | None]
-) -> tuple[list[Finding], list[str]]:
-    """The findings without changes that the latest run has already, and a sentence for each of those."""
-    done: dict[str, str] = {}
-    kept = []
-    for finding in findings:
-        wanted = []
-        for change in finding.changes:
-            if change.new == latest.get(change.knob):
-                done[change.knob] = f"{change.knob} is {change.new} already in the latest of these runs."
-            else:
-                wanted.append(change)
-        kept.append(replace(finding, changes=tuple(wanted)))
-    return kept, list(done.values())
 
 
 def _merge(found: Iterable[tuple[str, Finding]]) -> tuple[tuple[Finding, ...], dict[str, list[str]]]:

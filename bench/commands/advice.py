@@ -29,6 +29,7 @@ def advise(
     from bench.advising import advise_on
     from bench.record import advice
     from bench.record.folder import find_run
+    from bench.record.reader import RunRecord
     from bench.report.advice import print_advice
 
     folders = list(dict.fromkeys(find_run(run, out) for run in runs or ["latest"]))
@@ -36,4 +37,5 @@ def advise(
     if json_:
         print(advised.model_dump_json())
     else:
-        print_advice(advised, folders[-1] / advice.PATCHES, sys.stdout)
+        plan = RunRecord(folders[-1]).manifest.plan
+        print_advice(advised, folders[-1] / advice.PATCHES, plan, sys.stdout)

@@ -12,13 +12,17 @@ from bench import words
 from bench.knobs.catalogue import find
 from bench.knobs.knob import KnobError
 from bench.report import digits
+from bench.report.command import command_line, with_changes
 from bench.report.screen import console_for, indented, word
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench.plan import Plan
     from bench.record.advice import Advice, Finding, Patch, Prediction, Recommendation, Scalar
 
+#: The patch that holds arguments of `kato-bench run`.
+_ARGUMENTS = "set.txt"
 _APPLIES = {
     "live": "acts at once",
     "restart": "needs a restart",
@@ -26,10 +30,15 @@ _APPLIES = {
 }
 
 
-def print_advice(advice: Advice, patches: Path, file: TextIO) -> None:
-    """Print all of it; `patches` is the folder in which its files are. In colour on a terminal only."""
+def print_advice(advice: Advice, patches: Path, plan: Plan, file: TextIO) -> None:
+    """Print all of it; `patches` is the folder in which its files are, `plan` that of the latest run. In
+    colour on a terminal only."""
     console = console_for(file)
     console.print(Group(*_sections(advice, patches)))
+    if plan.target.kind == "embedded" and (wanted := advice.files.get(_ARGUMENTS)) is not None:
+        console.print(Text("\nThe same load with all of it, to see what it does:"))
+        # Not wrapped by the console: it is to be copied.
+        print(command_line(with_changes(plan, wanted)), file=file)
 
 
 def top_lines(findings: Sequence[Finding], most: int = 3) -> list[Text]:

@@ -33,6 +33,26 @@ def arguments(plan: Plan) -> list[str]:
     return ["kato-bench", "run", *_load(plan), *_target(plan), *_rest(plan)]
 
 
+def with_changes(plan: Plan, arguments: str) -> Plan:
+    """The plan once the `--set` and `--session` arguments of an advice's patch (`set.txt`) are applied, each
+    instead of what the plan had. Raises ValueError for arguments that are none of these."""
+    knobs, session = dict(plan.target.knobs), dict(plan.session)
+    words = iter(shlex.split(arguments))
+    for flag in words:
+        name, _, value = next(words, "").partition("=")
+        if flag == "--set":
+            knobs[name] = value
+        elif flag == "--session":
+            try:
+                session[name] = json.loads(value)
+            except ValueError:
+                session[name] = value
+        else:
+            raise ValueError(f"{flag} changes no plan")
+    target = plan.target.model_copy(update={"knobs": knobs})
+    return plan.model_copy(update={"target": target, "session": session})
+
+
 def follow_up(plan: Plan, command: Literal["search", "growth"]) -> str:
     """`kato-bench capacity search` or `growth` on one line, for this plan's scenario, data and target."""
     flags = ["--scenario", plan.scenario]

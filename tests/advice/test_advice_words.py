@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bench.plan import Arrivals, Plan, TargetPlan
 from bench.record.advice import Advice, Finding, Patch, Prediction, Recommendation, Scalar
 from bench.report.advice import change, prediction, print_advice, quantity, top_lines, value
 
@@ -47,7 +48,10 @@ EVICTS = finding(
 
 def shown(advised: Advice) -> str:
     file = io.StringIO()
-    print_advice(advised, Path("runs/a/derived/patches"), file)
+    plan = Plan(
+        arrivals=Arrivals(rate=40.0), target=TargetPlan(knobs={"redis.maxmemory-policy": "allkeys-lru"})
+    )
+    print_advice(advised, Path("runs/a/derived/patches"), plan, file)
     return file.getvalue()
 
 
@@ -58,7 +62,10 @@ def test_all_that_is_known_of_a_change_is_on_the_screen() -> None:
             runs=["run-a"],
             findings=[EVICTS],
             settled=["One thing was given up."],
-            files={"redis.txt": "CONFIG SET maxmemory-policy noeviction\n"},
+            files={
+                "redis.txt": "CONFIG SET maxmemory-policy noeviction\n",
+                "set.txt": "--set redis.maxmemory-policy=noeviction\n",
+            },
         )
     )
     for words in (
@@ -72,6 +79,8 @@ def test_all_that_is_known_of_a_change_is_on_the_screen() -> None:
         "      CONFIG SET maxmemory-policy noeviction\n",
         "source: somewhere",
         "One thing was given up.",
+        "--rate 40 ",
+        "--set redis.maxmemory-policy=noeviction",
         "runs/a/derived/patches",
         "redis.txt",
     ):

@@ -83,7 +83,7 @@ class TestRunArguments:
             name: find(name).write(value) for name, value in ALL.items() if find(name).refusal is None
         }
         assert "qdrant.hnsw.m" in plan.target.knobs
-        assert "qdrant.optimizers.indexing_threshold" not in plan.target.knobs
+        assert "qdrant.optimizers.indexing_threshold" in plan.target.knobs
 
     def test_xargs_reads_them_alike(self) -> None:
         done = subprocess.run(

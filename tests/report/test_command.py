@@ -14,7 +14,7 @@ from bench.cli import app
 from bench.flags import RunFlags, make_plan
 from bench.loadgen.catalogue import find
 from bench.plan import Arrivals, Phases, Plan, TargetPlan
-from bench.report.command import arguments, command_line
+from bench.report.command import arguments, command_line, with_changes
 
 DATA = {"nodes": 4, "sessions": 20, "patterns": 200, "events": 5, "symbols": 2}
 EVERYTHING = Plan(
@@ -121,3 +121,15 @@ def test_whatever_is_in_a_plan_comes_back(
     )
     again = make_plan(find("chat"), flags)
     assert (again.arrivals, again.tags, again.session) == (plan.arrivals, plan.tags, plan.session)
+
+
+def test_the_changes_of_an_advice_replace_what_the_run_had() -> None:
+    target = TargetPlan(knobs={"redis.maxmemory-policy": "allkeys-lru", "qdrant.hnsw.m": "4"})
+    plan = Plan(arrivals=Arrivals(rate=40.0), data=DATA, target=target, session={"max_predictions": 10})
+    wanted = "--set redis.maxmemory-policy=noeviction\n--session 'filter_pipeline=[\"jaccard\"]'\n"
+    changed = with_changes(plan, wanted)
+    assert changed.target.knobs == {"redis.maxmemory-policy": "noeviction", "qdrant.hnsw.m": "4"}
+    assert changed.session == {"max_predictions": 10, "filter_pipeline": ["jaccard"]}
+    assert "--set redis.maxmemory-policy=noeviction" in command_line(changed)
+    with pytest.raises(ValueError, match="--rate"):
+        with_changes(plan, "--rate 3")
