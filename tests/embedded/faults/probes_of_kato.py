@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 
 import httpx
@@ -146,12 +145,12 @@ def process_pool(bed: Bed, value: str) -> Seen:
     teacher, asking = bed.session(node), bed.session(node)
     bed.observe(asking, "common", "w1", "x1").raise_for_status()
     bed.learn(teacher, few)
-    below = statistics.median(bed.seconds_of(lambda: bed.predictions(asking)))
+    below = bed.seconds_of(lambda: bed.predictions(asking))[0]
     bed.learn(teacher, many - few, few)
     with Children(bed.worker()) as children:
-        above = statistics.median(bed.seconds_of(lambda: bed.predictions(asking)))
+        above = bed.seconds_of(lambda: bed.predictions(asking))[0]
     return Seen(
-        above > 1.6 * below and len(children.seen) >= 7,
+        above > 1.5 * below and len(children.seen) >= 7,
         f"{few} patterns {1000 * below:.0f} ms, {many} patterns {1000 * above:.0f} ms; "
         f"{len(children.seen)} child processes in 7 requests",
     )
