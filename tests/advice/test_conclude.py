@@ -147,6 +147,27 @@ def test_what_the_latest_run_has_already_is_not_advised_again(tmp_path: Path) ->
     assert not advised.files
 
 
+def test_a_larger_limit_that_is_in_force_already_is_never_lowered(tmp_path: Path) -> None:
+    before, after = (
+        make_run(tmp_path / f"run-{name}", REQUESTS, live_knobs={"redis.maxmemory": value})
+        for name, value in (("a", 6 << 20), ("b", 8 << 30))
+    )
+
+    def full(evidence: Evidence) -> Finding | None:
+        if evidence.knobs["redis.maxmemory"] != 6 << 20:
+            return None
+        return wants(256 << 20, knob="redis.maxmemory")(evidence)
+
+    advised = conclude([before, after], [rule("test.limit", full)])
+    assert found(advised)["test.limit"].recommendations == []
+    (sentence,) = advised.settled
+    assert sentence == (
+        "redis.maxmemory 256 MiB (test.limit) is fulfilled: it is 8 GiB in the latest of these runs, after "
+        "6 MiB."
+    )
+    assert not advised.files
+
+
 def test_no_more_workers_than_the_machine_has_cores_for(tmp_path: Path) -> None:
     cores = [[float(t), "host", f"cpu{n}", "cpu_busy_share", 0.5] for t in range(36) for n in range(2)]
     record = make_run(tmp_path / "run-a", REQUESTS, cores)
