@@ -73,6 +73,8 @@ def effect(
     values_a, values_b = (tuple(value for value in side if value is not None) for side in sides)
     if not a or not b or (len(values_a), len(values_b)) != (len(a), len(b)):
         return None
+    if metric.scale == "points":
+        return _of_points(metric, operation, (values_a, values_b), design, risks)
     if metric.scale == "difference":
         return _of_shares(metric, operation, (values_a, values_b), (a, b), design, risks)
     if min(values_a + values_b) <= 0:
@@ -108,6 +110,25 @@ def _paired_shift(
         machine = statistics.logarithms(slowness[0]), statistics.logarithms(slowness[1])
         return statistics.adjusted(logs, machine, trim)
     return statistics.paired(np.asarray(logs[1]) - np.asarray(logs[0]), trim)
+
+
+def _of_points(
+    metric: Metric,
+    operation: str,
+    values: tuple[tuple[float, ...], tuple[float, ...]],
+    design: Design,
+    risks: tuple[float, float],
+) -> Effect:
+    change = float(np.mean(values[1]) - np.mean(values[0]))
+    if min(map(len, values)) < 2:
+        return Effect(metric, operation, *values, change)
+    shift = (
+        statistics.paired(np.subtract(values[1], values[0]))
+        if design == "paired"
+        else statistics.welch(*values)
+    )
+    low, high = shift.low(risks[0]), shift.high(risks[1])
+    return Effect(metric, operation, *values, change, low, high, shift.detectable(risks[0]))
 
 
 def _of_shares(

@@ -41,7 +41,7 @@ class Tolerance:
     errors: float = 0.005
 
     def of(self, one: Effect) -> float:
-        return self.errors if one.metric.scale == "difference" else self.ratio
+        return self.ratio if one.metric.scale == "ratio" else self.errors
 
 
 @dataclass(frozen=True, slots=True)

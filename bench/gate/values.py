@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bench.gate.disturbance import busy_share, foreign_cores
 from bench.plan import load_shape
 from bench.record.manifest import MustMatch
+from bench.record.recall import as_kato_asks, recall_of
 from bench.record.vocabulary import LOST
 from bench.stats.counters import per_second
 from bench.stats.quantiles import required
@@ -31,13 +32,14 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Metric:
-    """`scale`: how two sides are set against each other, by ratio or by difference. `worse`: the direction
+    """`scale`: how two sides are set against each other: by ratio, by the difference of counted shares, or by
+    that of shares that each run has estimated as one value (points). `worse`: the direction
     of a change that a user would regret."""
 
     name: str
     title: str
     unit: Literal["s", "share", "1/s"]
-    scale: Literal["ratio", "difference"] = "ratio"
+    scale: Literal["ratio", "difference", "points"] = "ratio"
     worse: Literal["higher", "lower"] = "higher"
 
 
@@ -52,6 +54,8 @@ METRICS = {
         Metric("target_cpu", "target CPU per request", "s"),
         Metric("errors", "error share", "share", scale="difference"),
         Metric("rate", "rate", "1/s", worse="lower"),
+        Metric("recall_10", "recall@10", "share", scale="points", worse="lower"),
+        Metric("recall_3", "recall@3", "share", scale="points", worse="lower"),
     )
 }
 
@@ -140,7 +144,7 @@ def _values(record: RunRecord, operations: list[str]) -> dict[str, dict[str, flo
     phase = record.phase("measure")
     seconds = phase.end - phase.start if phase is not None and phase.end is not None else 0.0
     found: dict[str, dict[str, float]] = {name: dict(_times(record, name)) for name in operations}
-    found[ALL] = dict(_cpu(record))
+    found[ALL] = dict(_cpu(record)) | dict(_recall(record))
     for name, values in found.items():
         totals = record.count(None if name == ALL else name)
         if totals.requests:
@@ -184,6 +188,15 @@ def _cpu(record: RunRecord) -> Iterator[tuple[str, float]]:
     seen = [cores for cores in used.values() if cores is not None]
     if len(seen) == len(used):
         yield "target_cpu", sum(seen) / rate
+
+
+def _recall(record: RunRecord) -> Iterator[tuple[str, float]]:
+    """As KATO's own searches find, in the collection that finds least."""
+    probes = recall_of(record)
+    for k in (10, 3):
+        probe = as_kato_asks(probes, k)
+        if probe is not None and probe.recall.value is not None:
+            yield f"recall_{k}", probe.recall.value
 
 
 def _machine_seconds(record: RunRecord) -> float | None:

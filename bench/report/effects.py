@@ -27,7 +27,7 @@ def name(effect: Effect) -> str:
 
 def value(metric: Metric, values: tuple[float, ...]) -> str:
     """What the runs of a side measured, in one number: the geometric mean of times, else the mean."""
-    if metric.scale == "difference" or min(values) <= 0:
+    if metric.scale != "ratio" or min(values) <= 0:
         mean = sum(values) / len(values)
     else:
         mean = math.exp(sum(map(math.log, values)) / len(values))
@@ -115,4 +115,4 @@ def _percent(share: float, *, sign: bool = False) -> str:
 
 def _unit(metric: Metric) -> str:
     """Percentage points where shares are compared by difference."""
-    return "pp" if metric.scale == "difference" else "%"
+    return "pp" if metric.scale != "ratio" else "%"

@@ -77,14 +77,15 @@ def headline(report: GateReport) -> list[str]:
 
 def worse_beside(report: GateReport) -> list[Judged]:
     """What is only reported and surely worse by more than the tolerance: a tail, say."""
-    return [
-        one
-        for one in report.outcome.judged
-        if one.verdict == "reported"
-        and one.effect.metric.worse == "higher"
-        and one.effect.low is not None
-        and one.effect.low > one.tolerance
-    ]
+    found = []
+    for one in report.outcome.judged:
+        effect = one.effect
+        if one.verdict != "reported" or effect.low is None or effect.high is None:
+            continue
+        surely = effect.low if effect.metric.worse == "higher" else -effect.high
+        if surely > one.tolerance:
+            found.append(one)
+    return found
 
 
 def _where(report: GateReport, failed: Sequence[Judged]) -> list[str]:

@@ -118,3 +118,18 @@ def test_the_machines_own_speed_is_taken_out_of_times_and_cpu() -> None:
     assert plain is not None
     assert plain.low is not None
     assert plain.low < 0
+
+
+def test_recall_is_compared_in_points() -> None:
+    sides = []
+    for recalls in ((0.95, 0.96, 0.94), (0.21, 0.20, 0.22)):
+        side = [made(f"run{recall}") for recall in recalls]
+        for run, recall in zip(side, recalls, strict=True):
+            run.values[ALL]["recall_10"] = recall
+        sides.append(side)
+    one = effect(METRICS["recall_10"], ALL, *sides, "independent")
+    assert one is not None
+    assert one.change == pytest.approx(-0.74)
+    assert one.high is not None
+    assert one.high < -0.7
+    assert one.worse is True
