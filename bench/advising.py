@@ -9,14 +9,14 @@ from advisor.conclude import conclude
 from bench.errors import InconclusiveError, UsageError
 from bench.judging import judge
 from bench.record import advice
-from bench.record.reader import RunRecord
+from bench.record.reader import RunRecord, read_intact
 
 
 def advise_on(folders: Sequence[Path]) -> advice.Advice:
     """The advice of these runs, also written to the last folder.
 
     Raises UsageError for a run that tells too little, InconclusiveError for an unsound one."""
-    records = [RunRecord(folder) for folder in folders]
+    records = [read_intact(folder) for folder in folders]
     for record in records:
         _refuse(record)
     targets = {(record.manifest.plan.target.kind, record.manifest.plan.target.url) for record in records}

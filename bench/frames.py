@@ -17,7 +17,7 @@ import pandas as pd
 from bench.record import advice
 from bench.record.estimates import Estimates
 from bench.record.folder import find_run
-from bench.record.reader import RunRecord
+from bench.record.reader import RunRecord, read_intact
 from bench.stats.histogram import value_of
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def load(run: str | Path = "latest", base: Path | None = None) -> Run:
     """A run by its path, its id, its last four letters, a prefix, or `latest`; `base`: the folder of the runs
     (default: results/runs here).
 
-    Raises UsageError if there is no such run."""
-    return Run(RunRecord(find_run(str(run), base)))
+    Raises UsageError if there is no such run, or if its files are not those that it ended with."""
+    return Run(read_intact(find_run(str(run), base)))
 
 
 class Run:

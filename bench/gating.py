@@ -23,7 +23,7 @@ from bench.loadgen.catalogue import find
 from bench.measuring import interruptible, measure, say
 from bench.plan import Plan
 from bench.record.folder import MANIFEST, find_run
-from bench.record.reader import RunRecord
+from bench.record.reader import read_intact
 from bench.report.gate import ComparisonReport, GateReport, comparison_json, conditions, gate_json
 from bench.report.model import load_words
 
@@ -168,7 +168,7 @@ def _read(name: str, base: Path | None) -> list[RunValues]:
     path = Path(name)
     if path.is_file() and path.name != MANIFEST:
         return baseline.load(path)
-    return [run_values(RunRecord(find_run(name, base)))]
+    return [run_values(read_intact(find_run(name, base)))]
 
 
 def _require_believed(run: RunValues, *, allow_qualified: bool) -> None:

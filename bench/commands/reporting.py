@@ -26,10 +26,10 @@ def report(
 ) -> None:
     """Write what a run measured as one HTML file that needs no network, and print where it is."""
     from bench.record.folder import find_run
-    from bench.record.reader import RunRecord
+    from bench.record.reader import read_intact
     from bench.report import html
 
-    record = RunRecord(find_run(run, out))
+    record = read_intact(find_run(run, out))
     path = html.write(record, output)
     if json_:
         print(json.dumps({"run": record.manifest.run, "report": str(path), "bytes": path.stat().st_size}))

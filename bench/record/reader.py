@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from bench.errors import BenchError, UsageError
 from bench.record import manifest as manifests
+from bench.record.events import read_events
 from bench.record.finalise import (
     EVENTS_FILE,
     HISTOGRAMS_TABLE,
@@ -24,8 +24,9 @@ from bench.record.finalise import (
     read_table,
     write_tables,
 )
+from bench.record.folder import MANIFEST
 from bench.record.histograms import NEEDED, histogram_batches, numbers
-from bench.record.manifest import Manifest, Phase, Totals, file_facts
+from bench.record.manifest import FileFacts, Manifest, Phase, Totals, file_facts
 from bench.record.status import judged
 from bench.record.tables import HISTOGRAM_WORDS, HISTOGRAMS, METRICS, REQUESTS
 from bench.record.writing import exclusive, write_failure
@@ -174,26 +175,21 @@ class RunRecord:
         }
 
     def events(self) -> list[dict[str, Any]]:
-        """What happened, in order; a last line that was cut off is left out."""
-        path = self.folder / EVENTS_FILE
-        if not path.exists():
-            return []
-        lines = path.read_bytes().split(b"\n")
-        return [json.loads(line) for line in lines[:-1]]
+        """What happened, in order; a last line that was cut off is left out.
+
+        Raises UsageError for another line that is damaged."""
+        return self._events
 
     def verify(self) -> list[str]:
         """One sentence for each record file that is not as it was when the run finished; empty = all are."""
         facts = self.manifest.files
         if not facts:
-            return [f"{self.folder} was not finished, so its files have no hashes to compare with."]
-        complaints = []
-        for name, fact in facts.items():
-            path = self.folder / name
-            if not path.exists():
-                complaints.append(f"{path} is missing.")
-            elif file_facts(path) != fact:
-                complaints.append(f"{path} has changed since the run: its SHA-256 differs.")
-        return complaints
+            return [f"{self.folder} has no hashes of its files to compare with; measure again."]
+        return [fault for name, fact in facts.items() if (fault := _fault(self.folder / name, fact))]
+
+    @cached_property
+    def _events(self) -> list[dict[str, Any]]:
+        return read_events(self.folder / EVENTS_FILE)
 
     @cached_property
     def _histograms(self) -> dict[str, NDArray[Any]]:
@@ -234,6 +230,18 @@ class RunRecord:
         return tally
 
 
+def read_intact(folder: Path | str) -> RunRecord:
+    """The record of a run whose files are those that it ended with; a run without an end has only streams.
+
+    Reads every file once. Raises UsageError if one is missing or changed: what stands in it is not what was
+    measured."""
+    record = RunRecord(folder)
+    manifest = record.manifest
+    if (manifest.files or manifest.status == "finished") and (faults := record.verify()):
+        raise UsageError(faults[0])
+    return record
+
+
 def finalise(folder: Path) -> Manifest:
     """Turn what an interrupted run left into a finished record, marked `interrupted`; its manifest.
 
@@ -263,3 +271,17 @@ def finalise(folder: Path) -> Manifest:
 
 def _compact(batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:
     return {name: numbers(batch, name).astype(dtype) for name, dtype in _COMPACT.items()}
+
+
+def _fault(path: Path, fact: FileFacts) -> str | None:
+    """How a file differs from what was noted of it, in a sentence."""
+    try:
+        # A hash takes its time, and another size tells as much.
+        same = path.stat().st_size == fact.bytes and file_facts(path) == fact
+    except FileNotFoundError:
+        return f"{path} is missing; put it back, or measure again."
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}."
+    if same:
+        return None
+    return f"{path} does not match its checksum in {MANIFEST}; put the run's own back, or measure again."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 import time
@@ -20,7 +22,7 @@ from bench.record import manifest as manifests
 from bench.record.disk import Disk, Portion
 from bench.record.finalise import write_tables
 from bench.record.manifest import Manifest, Phase
-from bench.record.reader import RunRecord, finalise
+from bench.record.reader import RunRecord, finalise, read_intact
 from bench.record.tables import metrics_batch, rows_from_frame
 from bench.record.vocabulary import ERRORS, LOST, OPERATIONS, PHASES
 from bench.record.writer import this_process
@@ -129,8 +131,44 @@ def run_folder(tmp_path: Path, **changes: object) -> tuple[Path, Manifest]:
 
 
 def test_an_event_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
-    (tmp_path / "events.jsonl").write_text('{"t":1}\n{"t":')
-    assert RunRecord(tmp_path).events() == [{"t": 1}]
+    (tmp_path / "events.jsonl").write_text('{"t":1,"kind":"phase"}\n{"t":')
+    assert RunRecord(tmp_path).events() == [{"t": 1, "kind": "phase"}]
+
+
+RECALL = {
+    "t": 40.0, "kind": "recall", "collection": "a", "points": 9, "indexed": 9, "dimension": 4, "k": 3,
+    "ef": None, "quantisation_ignored": False, "hits": [3, 2], "seconds": [0.001, 0.002],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"garbage", "no JSON"),
+        (b"\0\0\0\0", "no JSON"),
+        (b"", "no JSON"),
+        (b"[" * 200_000, "no JSON"),
+        (b"\xff", "no JSON"),
+        (b"5", "valid dictionary"),
+        (b'{"a":1}', "t: Field required"),
+        (b'{"t":1}', "kind: Field required"),
+        (b'{"t":NaN,"kind":"phase"}', "t: Input should be a finite number"),
+        (b'{"t":1,"kind":"phase","start":"x"}', "start: "),
+        (b'{"t":1,"kind":"recall_missing"}', "collection: Field required"),
+        (json.dumps({**RECALL, "hits": [4]}).encode(), "hits are from 0 to k"),
+        (json.dumps({**RECALL, "k": 0}).encode(), "k: "),
+        (json.dumps({**RECALL, "seconds": []}).encode(), "hits but no seconds"),
+        (
+            json.dumps({name: RECALL[name] for name in RECALL if name != "hits"}).encode(),
+            "hits: Field required",
+        ),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_an_event_that_is_damaged_is_named_by_its_line(tmp_path: Path, line: bytes, reason: str) -> None:
+    (tmp_path / "events.jsonl").write_bytes(json.dumps(RECALL).encode() + b"\n" + line + b"\n")
+    with pytest.raises(UsageError, match=r"events\.jsonl, line 2 is damaged \(.*" + reason):
+        RunRecord(tmp_path).events()
 
 
 def test_nothing_was_recorded_yet(tmp_path: Path) -> None:
@@ -227,13 +265,47 @@ def test_verify_finds_a_changed_byte(tmp_path: Path) -> None:
     table.write_bytes(content)
     (folder / "events.jsonl").unlink()
     assert RunRecord(folder).verify() == [
-        f"{table} has changed since the run: its SHA-256 differs.",
-        f"{folder / 'events.jsonl'} is missing.",
+        f"{table} does not match its checksum in run.json; put the run's own back, or measure again.",
+        f"{folder / 'events.jsonl'} is missing; put it back, or measure again.",
     ]
+    with pytest.raises(UsageError, match=r"requests\.parquet does not match its checksum"):
+        read_intact(folder)
 
     table.write_bytes(content[:100])
     with pytest.raises(UsageError, match=r"requests\.parquet is damaged"):
         RunRecord(folder).requests()
+
+
+@pytest.mark.parametrize("name", manifests.RECORD_FILES)
+@pytest.mark.parametrize("damage", ["missing", "longer", "other bytes", "a folder"])
+def test_a_run_with_a_file_that_it_did_not_end_with_is_refused(
+    tmp_path: Path, name: str, damage: str
+) -> None:
+    folder, manifest = run_folder(tmp_path, status="finished")
+    with pytest.raises(UsageError, match="no hashes"):
+        read_intact(folder)
+    write_streams(folder)
+    write_tables(folder)
+    manifests.write(folder, manifest.model_copy(update={"files": manifests.hash_files(folder)}))
+    assert read_intact(folder).count().requests
+
+    path = folder / name
+    content = path.read_bytes()
+    path.unlink()
+    if damage == "longer":
+        path.write_bytes(content + b"\n")
+    elif damage == "other bytes":
+        path.write_bytes(bytes(byte ^ 1 for byte in content))
+    elif damage == "a folder":
+        path.mkdir()
+    with pytest.raises(UsageError, match=rf"{re.escape(str(path))} (is missing|does not match|cannot be)"):
+        read_intact(folder)
+
+
+def test_a_run_that_was_killed_is_read_as_far_as_it_came(tmp_path: Path) -> None:
+    folder, _ = run_folder(tmp_path, status="interrupted")
+    write_streams(folder)
+    assert read_intact(folder).count(None, None).requests == len(ROWS["due"])
 
 
 def test_created_is_read_as_utc(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""Commands on runs whose files are gone, changed or foreign: one sentence, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench.errors import UsageError
+
+from .conftest import run
+
+# The whole run folders of the report's tests, and the manifests of the record's.
+sys.path += [str(Path(__file__).parents[1] / name) for name in ("report", "record")]
+
+from pages import troubled_run
+
+Damage = Callable[[Path], object]
+NAME = "2026-11-24T07-05-12Z-chat-abcd"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder: Path = troubled_run(tmp_path / NAME).folder
+    return folder
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda folder: flip(folder / "requests.parquet"), "requests.parquet does not match its checksum"),
+        (lambda folder: (folder / "requests.parquet").unlink(), "requests.parquet is missing"),
+        (lambda folder: (folder / "metrics.parquet").unlink(), "metrics.parquet is missing"),
+        (lambda folder: (folder / "events.jsonl").write_text("garbage\n"), "events.jsonl does"),
+    ],
+)
+@pytest.mark.parametrize("command", [("advise",), ("report",), ("compare", NAME)])
+def test_a_run_is_not_believed_whose_files_are_not_its_own(
+    folder: Path, damage: Damage, said: str, command: tuple[str, ...]
+) -> None:
+    damage(folder)
+    done = run(*command, NAME, "--out", str(folder.parent))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert said in done.stderr
+    with pytest.raises(UsageError, match=said):
+        bench.load(folder)
