@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from advisor.evidence import Evidence
 from advisor.findings import Change, Finding, Prediction
+from advisor.resolve import DATA_SHARE
 from advisor.rules.base import known, rule
 from advisor.rules.redis_memory import used_later
 from bench import words
@@ -201,11 +202,67 @@ def container_limit(evidence: Evidence) -> Finding | None:
     )
 
 
+@rule(
+    "redis.maxmemory-beyond-memory",
+    holds_for=_HOLDS_FOR,
+    precondition=lambda evidence: bool(_memory(evidence) and evidence.number(_MAXMEMORY)),
+    source="Redis documentation, maxmemory; Linux, out-of-memory killer",
+)
+def maxmemory_beyond_memory(evidence: Evidence) -> Finding | None:
+    """A limit that the machine's memory ends before is none: what it promises, refused writes or evictions
+    in place of a killed server, never comes to pass."""
+    memory, maxmemory = _memory(evidence) or 0.0, evidence.number(_MAXMEMORY) or 0.0
+    if maxmemory < memory or (_container_limit(evidence) or math.inf) <= maxmemory:
+        return None  # Where a container ends before: `container-limit` says so.
+    used = evidence.redis.used_memory_bytes
+    return Finding(
+        "redis.maxmemory-beyond-memory",
+        "warning",
+        "The kernel kills Redis before it is full",
+        f"Redis may hold {words.size(maxmemory)} of data on a machine with {words.size(memory)} of memory: "
+        "the kernel ends a process for want of memory before this limit acts.",
+        {"maxmemory_bytes": maxmemory, "memory_bytes": memory, "used_memory_bytes": used},
+        _within(evidence, memory, maxmemory),
+    )
+
+
+def _memory(evidence: Evidence) -> float | None:
+    return evidence.redis.system_memory_bytes or evidence.memory_bytes
+
+
+def _within(evidence: Evidence, memory: float, maxmemory: float) -> tuple[Change, ...]:
+    """As much of the machine as data may take, where what is held now fits well into that."""
+    new, used = int(DATA_SHARE * memory) >> 20 << 20, evidence.redis.used_memory_bytes
+    if not new or used is None or used > DATA_SHARE * new:
+        return ()
+    return (
+        Change(
+            _MAXMEMORY,
+            evidence.knobs[_MAXMEMORY],
+            new,
+            purpose="data loss",
+            risk="Redis is full sooner; under noeviction writes then fail, where the kernel ended it before.",
+            verify="CONFIG GET maxmemory shows it; used_memory_rss stays below the machine's memory.",
+            predicted=(
+                Prediction(
+                    "bytes_beside_data",
+                    "bytes",
+                    "at_least",
+                    "Redis holds no more data than maxmemory, and a quarter of the machine is left for "
+                    "buffers, fragmentation and pages copied by a snapshot",
+                    now=memory - maxmemory,
+                    low=memory - new,
+                ),
+            ),
+        ),
+    )
+
+
 def _make_room(evidence: Evidence, limit: float, maxmemory: float, room: float) -> tuple[Change, ...]:
     """Raise the container's limit where the machine has the memory, else lower maxmemory where the data
     still fit, else nothing."""
     wanted = math.ceil(room * maxmemory)
-    memory = evidence.redis.system_memory_bytes or evidence.memory_bytes
+    memory = _memory(evidence)
     model = f"the limit is {room:g} × maxmemory, and Redis holds no more data than maxmemory"
 
     def beside(container: float, data: float) -> tuple[Prediction, ...]:

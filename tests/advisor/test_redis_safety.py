@@ -18,8 +18,8 @@ FULL = using(evicted_keys=1.0)
 
 def test_a_safe_redis_is_left_alone() -> None:
     rules = [rule for rule in vars(redis_safety).values() if isinstance(rule, Rule)]
-    assert len(rules) == 4
-    assert [rule(run()) for rule in rules] == [None] * 4
+    assert len(rules) == 5
+    assert [rule(run()) for rule in rules] == [None] * 5
 
 
 @pytest.mark.parametrize("policy", [LRU, "allkeys-random"])
@@ -113,3 +113,38 @@ def test_data_that_would_not_fit_are_left_alone() -> None:
         QUIET, container_limit_bytes=8.0 * GB, system_memory_bytes=8.0 * GB, used_memory_bytes=5.0 * GB
     )
     assert keeps_contract(redis_safety.container_limit, run(held), run()).changes == ()
+
+
+def test_a_limit_beyond_the_machine_s_memory_never_acts() -> None:
+    beyond = run(maxmemory=1024 * GB)
+    finding = keeps_contract(redis_safety.maxmemory_beyond_memory, beyond, run())
+    assert finding.severity == "warning"
+    assert finding.sentence == (
+        "Redis may hold 1 TiB of data on a machine with 24 GiB of memory: the kernel ends a process for want "
+        "of memory before this limit acts."
+    )
+    (change,) = finding.changes
+    assert (change.knob, change.old, change.new) == ("redis.maxmemory", 1024 * GB, 18 * GB)
+    assert change.predicted[0].low == 6 * GB
+    unknown = run(using(system_memory_bytes=None), maxmemory=1024 * GB)
+    own = keeps_contract(
+        redis_safety.maxmemory_beyond_memory, replace(unknown, memory_bytes=8.0 * GB), unknown
+    )
+    assert own.changes[0].new == 6 * GB
+
+
+@pytest.mark.parametrize("used", [16.0 * GB, None])
+def test_a_limit_beyond_memory_is_not_brought_down_onto_the_data(used: float | None) -> None:
+    full = run(using(used_memory_bytes=used), maxmemory=1024 * GB)
+    assert keeps_contract(redis_safety.maxmemory_beyond_memory, full, run(maxmemory=0)).changes == ()
+
+
+def test_where_a_container_ends_first_one_finding_says_so() -> None:
+    """A container limit beyond maxmemory cannot be spent on a machine that has less."""
+    tight = run(using(container_limit_bytes=8.0 * GB), maxmemory=1024 * GB)
+    assert redis_safety.maxmemory_beyond_memory(tight) is None
+    (change,) = keeps_contract(redis_safety.container_limit, tight, run()).changes
+    assert (change.knob, change.new) == ("redis.maxmemory", 4 * GB)
+    roomy = run(using(container_limit_bytes=2048.0 * GB), maxmemory=1024 * GB)
+    (change,) = keeps_contract(redis_safety.maxmemory_beyond_memory, roomy, run()).changes
+    assert change.new == 18 * GB
