@@ -27,7 +27,9 @@ def test_sources_come_with_their_own_rows_and_the_end_says_what_it_cost(
     child: Start, kato: Kato, valkey: Valkey
 ) -> None:
     one = child(facts(kato, valkey), 0.2, {"load-0": os.getpid()})
-    one.read_until(lambda seen: len(seen.times("host")) >= 20 and seen.times("kato"))
+    one.read_until(
+        lambda seen: len(seen.times("host")) >= 20 and seen.times("kato") and seen.times("machine")
+    )
     one.finish()
 
     assert {row[1] for row in one.rows} == {"host", "machine", "process", "redis", "kato"}
@@ -107,9 +109,11 @@ def test_ctrl_c_does_not_end_it(child: Start, kato: Kato, valkey: Valkey) -> Non
 
 def test_a_url_target_alone(child: Start, kato: Kato) -> None:
     one = child(TargetFacts("url", kato.url), 0.2)
-    one.read_until(lambda seen: len(seen.times("process")) > 2 and seen.times("kato")).finish()
+    one.read_until(
+        lambda seen: seen.times("machine") and len(seen.times("process")) > 2 and seen.times("kato")
+    ).finish()
 
-    assert {row[1] for row in one.rows} == {"host", "process", "kato"}
+    assert {row[1] for row in one.rows} == {"host", "machine", "process", "kato"}
 
 
 def test_an_address_that_is_none_is_an_event(child: Start, kato: Kato) -> None:
