@@ -15,7 +15,14 @@ import pyarrow.parquet as pq
 from bench.errors import UsageError
 from bench.record.histograms import NEEDED, histogram_batches
 from bench.record.streams import read_batches
-from bench.record.tables import HISTOGRAMS, METRICS, REQUESTS, requests_batch
+from bench.record.tables import (
+    HISTOGRAM_WORDS,
+    HISTOGRAMS,
+    METRICS,
+    REQUESTS,
+    WORDS,
+    requests_batch,
+)
 from bench.record.writing import replacing, sync_folder
 
 REQUESTS_STREAM, METRICS_STREAM = "requests.arrows", "metrics.arrows"
@@ -26,37 +33,81 @@ REQUESTS_TABLE, HISTOGRAMS_TABLE, METRICS_TABLE = "requests.parquet", "histogram
 _GROUP = 65_536
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The batches of a Parquet file. Raises UsageError if it is damaged."""
+#: Columns in which a null is an answer: it did not happen, or the source could not tell.
+_NULLABLE = frozenset({"picked", "sent", "done", "value"})
+
+
+def read_table(
+    path: Path, schema: pa.Schema, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The batches of a Parquet file in the shape of `schema`, or of those `columns` of it; what else the file
+    holds is left out. Raises UsageError if it is damaged, lacks a column or holds another kind of values."""
+    wanted = pa.schema([field for field in schema if columns is None or field.name in columns])
     try:
         with pq.ParquetFile(path) as file:
+            _require_columns(path, file.schema_arrow, wanted)
             # Not iter_batches: it holds on to what it has read, up to the whole file.
             for group in range(file.num_row_groups):
-                yield from file.read_row_group(group, columns=columns).to_batches()
+                table = file.read_row_group(group, columns=wanted.names).select(wanted.names).cast(wanted)
+                for batch in table.to_batches():
+                    _require_values(path, batch)
+                    yield batch
     except (pa.ArrowException, OSError) as error:
-        raise UsageError(f"{path} is damaged and cannot be read: {error}.") from error
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        raise UsageError(f"{path} is damaged and cannot be read: {reason}.") from error
+
+
+def _require_columns(path: Path, found: pa.Schema, wanted: pa.Schema) -> None:
+    for name in wanted.names:
+        if name not in found.names:
+            raise UsageError(f"{path} is no table of a run: it has no column {name}.")
+        if found.names.count(name) > 1:
+            raise UsageError(f"{path} is no table of a run: it has several columns {name}.")
+
+
+def _require_values(path: Path, batch: pa.RecordBatch) -> None:
+    """No null where there is always a value, and no word that this version does not know."""
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if column.null_count and name not in _NULLABLE:
+            raise UsageError(f"{path} is no table of a run: a row has no {name}.")
+        words = (WORDS | HISTOGRAM_WORDS).get(name)
+        if words is None or not pa.types.is_dictionary(column.type):
+            continue
+        for word in column.dictionary.to_pylist():
+            if word not in words:
+                raise UsageError(f"{path} is no table of a run: the {name} {word!r} is unknown.")
 
 
 def iterate_requests(folder: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The requests of a run in batches of the finished table, wherever they are by now."""
-    table = folder / REQUESTS_TABLE
+    """The requests of a run in batches of the finished table, wherever they are by now.
+
+    Raises UsageError if they cannot be read as such."""
+    table, stream = folder / REQUESTS_TABLE, folder / REQUESTS_STREAM
     if table.exists():
-        for batch in read_table(table, columns):
-            yield batch.cast(pa.schema([REQUESTS.field(name) for name in batch.schema.names]))
-    else:
-        for batch in read_batches(folder / REQUESTS_STREAM):
-            yield requests_batch(batch, columns)
+        yield from read_table(table, REQUESTS, columns)
+        return
+    for batch in read_batches(stream):
+        try:
+            found = requests_batch(batch, columns)
+        except (pa.ArrowException, KeyError, ValueError, TypeError) as error:
+            raise UsageError(f"{stream} is no stream of requests: {error}.") from error
+        yield found
 
 
 def iterate_metrics(folder: Path) -> Iterator[pa.RecordBatch]:
-    """The metrics of a run in batches of the finished table, wherever they are by now."""
-    table = folder / METRICS_TABLE
+    """The metrics of a run in batches of the finished table, wherever they are by now.
+
+    Raises UsageError if they cannot be read as such."""
+    table, stream = folder / METRICS_TABLE, folder / METRICS_STREAM
     if table.exists():
-        for batch in read_table(table):
-            yield batch.cast(METRICS)
-    else:
-        for batch in read_batches(folder / METRICS_STREAM):
-            yield batch.cast(METRICS)
+        yield from read_table(table, METRICS)
+        return
+    for batch in read_batches(stream):
+        try:
+            found = batch.cast(METRICS)
+        except (pa.ArrowException, ValueError) as error:
+            raise UsageError(f"{stream} is no stream of metrics: {error}.") from error
+        yield found
 
 
 def write_tables(folder: Path) -> int:

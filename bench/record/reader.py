@@ -156,9 +156,11 @@ class RunRecord:
         return width, found
 
     def metrics(self) -> dict[tuple[str, str, str], Series]:
-        """(source, instance, metric) -> (seconds since the origin, values), in the order they came."""
+        """(source, instance, metric) -> (seconds since the origin, values), in the order they came.
+
+        A sample that is no number says nothing and is left out."""
         table = pa.Table.from_batches(iterate_metrics(self.folder), METRICS).unify_dictionaries()
-        table = table.combine_chunks()
+        table = table.filter(pc.and_(pc.is_finite(table["t"]), pc.is_finite(table["value"]))).combine_chunks()
         if not table.num_rows:
             return {}
         labels = [table.column(name).chunk(0) for name in ("source", "instance", "metric")]
@@ -196,7 +198,7 @@ class RunRecord:
         """The histogram rows as numbers; words as indexes into `HISTOGRAM_WORDS`."""
         path = self.folder / HISTOGRAMS_TABLE
         if path.exists():
-            parts = [_compact(batch.cast(HISTOGRAMS)) for batch in read_table(path)]
+            parts = [_compact(batch) for batch in read_table(path, HISTOGRAMS)]
         else:
             parts = [_compact(batch) for batch in histogram_batches(iterate_requests(self.folder, NEEDED))]
         return {

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from manifests import example
 from recorder_process import payload, random_rows
@@ -306,6 +310,78 @@ def test_a_run_that_was_killed_is_read_as_far_as_it_came(tmp_path: Path) -> None
     folder, _ = run_folder(tmp_path, status="interrupted")
     write_streams(folder)
     assert read_intact(folder).count(None, None).requests == len(ROWS["due"])
+
+
+def _another(name: str, change: Callable[[pa.Table], pa.Table]) -> Callable[[Path], None]:
+    def put(folder: Path) -> None:
+        pq.write_table(change(pq.read_table(folder / name)), folder / name)
+
+    return put
+
+
+def _set(column: str, value: object) -> Callable[[pa.Table], pa.Table]:
+    return lambda table: table.set_column(
+        table.column_names.index(column), column, pa.array([value] * table.num_rows)
+    )
+
+
+def _everything(record: RunRecord) -> None:
+    record.requests()
+    record.operations()
+    record.histogram()
+    record.metrics()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (_another("requests.parquet", lambda table: table.drop_columns(["error"])), "no column error"),
+        (_another("requests.parquet", _set("due", "soon")), "damaged and cannot be read"),
+        (_another("requests.parquet", _set("due", None)), "a row has no due"),
+        (_another("requests.parquet", _set("operation", "sing")), "the operation 'sing' is unknown"),
+        (_another("histograms.parquet", lambda table: table.drop_columns(["bucket"])), "no column bucket"),
+        (_another("histograms.parquet", _set("outcome", "maybe")), "the outcome 'maybe' is unknown"),
+        (_another("metrics.parquet", lambda table: table.select(["t", "value"])), "no column source"),
+        (_another("metrics.parquet", _set("t", "noon")), "damaged and cannot be read"),
+        (lambda folder: (folder / "metrics.parquet").write_text("no table"), "damaged and cannot be read"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_table_of_another_shape_is_named(tmp_path: Path, damage: Callable[[Path], None], said: str) -> None:
+    write_streams(tmp_path)
+    write_tables(tmp_path)
+    damage(tmp_path)
+    with pytest.raises(UsageError, match=said):
+        _everything(RunRecord(tmp_path))
+
+
+def test_a_column_more_is_left_out(tmp_path: Path) -> None:
+    write_streams(tmp_path)
+    write_tables(tmp_path)
+    _another("requests.parquet", lambda table: table.append_column("more", table["due"]))(tmp_path)
+    assert "more" not in RunRecord(tmp_path).requests().column_names
+
+
+def test_streams_of_another_shape_are_named(tmp_path: Path) -> None:
+    foreign = pa.record_batch({"a": [1]})
+    for name in ("requests.arrows", "metrics.arrows"):
+        with pa.OSFile(str(tmp_path / name), "wb") as file, pa.ipc.new_stream(file, foreign.schema) as stream:
+            stream.write_batch(foreign)
+    record = RunRecord(tmp_path)
+    with pytest.raises(UsageError, match="is no stream of requests"):
+        record.requests()
+    with pytest.raises(UsageError, match="is no stream of metrics"):
+        record.metrics()
+
+
+def test_a_sample_that_is_no_number_is_left_out(tmp_path: Path) -> None:
+    samples = [[float(t), "redis", "", "keys", value] for t, value in enumerate([1.0, math.nan, math.inf])]
+    samples.append([3.0, "redis", "", "points", None])
+    disk = Disk(tmp_path)
+    disk.append(Portion(metrics=[metrics_batch(samples)]))
+    disk.close()
+    found = RunRecord(tmp_path).metrics()
+    assert {name: values.tolist() for name, (_, values) in found.items()} == {("redis", "", "keys"): [1.0]}
 
 
 def test_created_is_read_as_utc(tmp_path: Path) -> None:
