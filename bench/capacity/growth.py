@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bench import words
 from bench.capacity.trials import CROWDED, Level
 from bench.errors import BenchError, UsageError
 from bench.gate import objectives
@@ -39,8 +40,10 @@ Ended = Literal["complete", "interrupted", "failed"]
 class SizeOutcome:
     """One run. `patterns` learned per node. `statistics`: seconds, by names such as `service p50(predict)`.
     `requests`: measured, by operation. `slowest`: median service time of the slowest operation. `learned`:
-    bytes by gauge once the patterns were learned; `final`: at the end of the measurement. Shares:
-    `utilisation` of the resource that would bind first, `machine_busy` of all CPUs, whoever used them."""
+    bytes by gauge once the patterns were learned; `final`: at the end of the measurement. `evicted`,
+    `refused`: keys that a full Redis threw away and writes that it refused, those of the preload among them;
+    it then holds less than was learned. Shares: `utilisation` of the resource that would bind first,
+    `machine_busy` of all CPUs, whoever used them."""
 
     patterns: int
     sessions: int
@@ -51,12 +54,18 @@ class SizeOutcome:
     slowest: float | None = None
     learned: Mapping[str, float] = field(default_factory=dict)
     final: Mapping[str, float] = field(default_factory=dict)
+    evicted: float = 0.0
+    refused: float = 0.0
     utilisation: float | None = None
     machine_busy: float | None = None
     level: Level = "sound"
     reasons: tuple[str, ...] = ()
     run: str | None = None
     interrupted: bool = False
+
+    @property
+    def redis_was_full(self) -> bool:
+        return self.evicted > 0 or self.refused > 0
 
 
 #: (patterns per node, sessions, requests per second, seconds measured) -> what came of it.
@@ -142,17 +151,24 @@ class GrowthRuns:
         """However it ends, the runs until then are in the outcome."""
         outcome = self._outcome
         try:
-            for size in self._sizes:
-                self._one_size(size)
+            for place, size in enumerate(self._sizes):
+                full = self._one_size(size)
+                if full is not None:
+                    # Every larger size finds Redis full as well.
+                    self._outcome.notes.append(_left_out(full, self._sizes[place:]))
+                    break
             self._session_sizes()
         except _Ended as end:
             outcome.ended, outcome.reason, outcome.error = end.how, str(end), end.error
         return outcome
 
-    def _one_size(self, size: int) -> None:
+    def _one_size(self, size: int) -> SizeOutcome | None:
+        """Keep a usable run of this size, or note why there is none; returns the run if Redis was full."""
         rate = self._rate_for(size)
         for _ in range(REPEATS + 1):
             run = self._measured(size, self._sessions or 0, rate, self._seconds(rate))
+            if run.redis_was_full:
+                return run
             crowded = run.slowest is not None and rate * run.slowest > BUSY
             if run.level != "unsound" and not crowded:
                 self._outcome.sizes.append(run)
@@ -161,13 +177,14 @@ class GrowthRuns:
                         f"At {size} patterns the machine was {100 * run.machine_busy:.0f} % busy, which "
                         "so few requests do not explain: times are longer than without that other work."
                     )
-                return
+                return None
             if crowded and run.slowest is not None:
                 rate = 1 / (GAP * run.slowest)
         why = run.reasons[0] if run.reasons else "requests overlapped"
         self._outcome.notes.append(
             f"{size} patterns are left out: {REPEATS + 1} runs were of no use ({why})."
         )
+        return None
 
     def _rate_for(self, size: int) -> float:
         if not self._outcome.sizes:
@@ -216,6 +233,11 @@ class GrowthRuns:
     def _one_session_size(self, first: SizeOutcome, sessions: int) -> None:
         for _ in range(REPEATS + 1):
             run = self._measured(first.patterns, sessions, first.rate, first.seconds)
+            if run.redis_was_full:
+                self._outcome.notes.append(
+                    f"{sessions} sessions are left out of what a session costs: {_full(run)}."
+                )
+                return
             if run.level != "unsound":
                 self._outcome.sessions.append(run)
                 return
@@ -239,6 +261,24 @@ class GrowthRuns:
             f"operation took {slowest} at the median ({run.level})"
         )
         return run
+
+
+def _full(run: SizeOutcome) -> str:
+    lost = [
+        text
+        for number, text in (
+            (run.evicted, f"threw {words.count(run.evicted)} keys away"),
+            (run.refused, f"refused {words.count(run.refused)} writes"),
+        )
+        if number
+    ]
+    return f"Redis was full and {' and '.join(lost)}; raise redis.maxmemory"
+
+
+def _left_out(run: SizeOutcome, sizes: Sequence[int]) -> str:
+    """In one sentence, which sizes tell nothing of costs, and what to do about it."""
+    named = " and ".join([", ".join(map(str, sizes[:-1])), str(sizes[-1])] if sizes[1:] else map(str, sizes))
+    return f"{named} patterns are left out: at {run.patterns} {_full(run)} to measure further."
 
 
 def _length(requests: float, rate: float) -> float:

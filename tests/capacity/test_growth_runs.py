@@ -198,6 +198,67 @@ def test_a_session_run_that_is_unsound_is_repeated_and_then_named(unsound: int, 
     assert any("120 sessions" in note and "steal" in note for note in outcome.notes) == (kept < 3)
 
 
+def full_from(limit: int, **lost: float) -> tuple[Paper, GrowthOutcome]:
+    """The outcome where Redis is full from so many patterns on, and holds no more than that."""
+    paper = Paper()
+
+    def measure(patterns: int, sessions: int, rate: float, seconds: float) -> SizeOutcome:
+        outcome = paper(patterns, sessions, rate, seconds)
+        if patterns < limit:
+            return outcome
+        return replace(outcome, learned={"redis": 1e6 + 1200 * limit}, **lost)
+
+    return paper, GrowthRuns(SIZES, BOUNDS, 10, 20, measure).run()
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ({"evicted": 2735.0}, "threw 2 735 keys away"),
+        ({"refused": 12.0}, "refused 12 writes"),
+        ({"evicted": 5.0, "refused": 12.0}, "threw 5 keys away and refused 12 writes"),
+    ],
+)
+def test_sizes_at_which_redis_is_full_are_left_out_of_every_law(lost: dict[str, float], said: str) -> None:
+    paper, outcome = full_from(2000, **lost)
+    assert [run.patterns for run in outcome.sizes] == [100, 200, 500, 1000]
+    (note,) = outcome.notes
+    assert note == (
+        f"2000 and 5000 patterns are left out: at 2000 Redis was full and {said}; raise redis.maxmemory to "
+        "measure further."
+    )
+    slopes = {slope.metric: slope for slope in laws.memory(outcome, nodes=1)}
+    assert slopes["Redis memory"].bytes.value == pytest.approx(1200, rel=0.01)
+    assert all(len(series.values) == 4 for series in laws.series(outcome))
+    # It is full at every larger size, and again on a second try.
+    assert [call[0] for call in paper.calls].count(2000) == 1
+    assert 5000 not in [call[0] for call in paper.calls]
+
+
+def test_a_redis_that_is_full_from_the_start_tells_nothing() -> None:
+    _, outcome = full_from(100, refused=3.0)
+    assert outcome.sizes == outcome.sessions == []
+    assert laws.memory(outcome, nodes=1) == []
+    (note,) = outcome.notes
+    assert note.startswith("100, 200, 500, 1000, 2000 and 5000 patterns are left out: at 100 Redis was full")
+
+
+def test_sessions_that_fill_redis_are_left_out_of_what_a_session_costs() -> None:
+    paper = Paper()
+
+    def measure(patterns: int, sessions: int, rate: float, seconds: float) -> SizeOutcome:
+        outcome = paper(patterns, sessions, rate, seconds)
+        return replace(outcome, evicted=40.0) if sessions > 200 else outcome
+
+    outcome = GrowthRuns(SIZES, BOUNDS, 10, 20, measure).run()
+    assert [run.sessions for run in outcome.sessions] == [20, 120]
+    (note,) = outcome.notes
+    assert note == (
+        "220 sessions are left out of what a session costs: Redis was full and threw 40 keys away; raise "
+        "redis.maxmemory."
+    )
+
+
 @pytest.mark.parametrize(
     "text", ["", "abc", "100,200", "100,100,100", "0,10,20", "1.5,2,3", "1,2,99999999999"]
 )
