@@ -5,12 +5,13 @@ graph is built and how long it is searched."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from advisor.evidence import Evidence
 from advisor.findings import Change, Finding, Prediction, Scalar, Severity
 from advisor.rules.base import known, rule
-from advisor.sweep import Reached, Sweep, searched_with, sweep_of, with_recall
+from advisor.sweep import Curve, Reached, Sweep, searched_with, sweep_of, with_recall
 from bench import words
 
 _HOLDS_FOR = "KATO 3.10 on Qdrant from 1.0"
@@ -24,7 +25,7 @@ MOST_EF, SLOWER, FELT_SECONDS = 512, 10.0, 0.010
 #: Qdrant's guides name 64 links for the highest precision; 16 and 128 are what KATO creates.
 MOST_M, USUAL_M, USUAL_EF = 64, 16, 128
 #: Recall that is not worth another doubling of ef.
-FLAT = 0.005
+FLAT, _ROUNDING = 0.005, 1e-9
 #: A smaller ef must spare so much of a search, and be no smaller than Qdrant's guide goes.
 FASTER, SPARED_SECONDS, LEAST_EF = 1.5, 0.001, 32
 #: A search's time at one ef on another graph: its points have other numbers of links.
@@ -39,21 +40,22 @@ def _in_proportion(sweep: Sweep) -> list[Reached]:
 
 def _flattens(points: list[Reached]) -> Reached | None:
     """The smallest ef beyond which recall hardly rises."""
-    best = max((point.low for point in points), default=0.0)
-    return next((point for point in points if point.low >= best - FLAT), None)
+    best = max((point.reserve for point in points), default=0.0)
+    return next((point for point in points if best - point.reserve <= FLAT + _ROUNDING), None)
 
 
 def _reaching(sweep: Sweep, present: float) -> Reached | None:
-    """The smallest ef above the present one that surely meets the target. Where the queries are too few for
-    that, the one beyond which the recall of those that probably do hardly rises."""
+    """The smallest ef above the present one that surely meets every target. Where the queries are too few
+    for that, the one beyond which the recall of those that probably do hardly rises."""
     wider = [point for point in _in_proportion(sweep) if (point.ef or 0) > present]
-    sure = (point for point in wider if point.low >= sweep.target)
-    return next(sure, None) or _flattens([point for point in wider if point.value >= sweep.target])
+    sure = (point for point in wider if point.surely_met)
+    return next(sure, None) or _flattens([point for point in wider if point.met])
 
 
 def _severity(sweep: Sweep) -> Severity:
-    """A warning where the user's own objective is missed beyond doubt."""
-    return "warning" if sweep.stated and sweep.asked.high < sweep.target else "advice"
+    """A warning where an objective of the user is missed beyond doubt."""
+    beyond_doubt = any(curve.asked.high < curve.asked.target for curve in sweep.curves)
+    return "warning" if sweep.stated and beyond_doubt else "advice"
 
 
 def _wanted(sweep: Sweep) -> str:
@@ -62,7 +64,7 @@ def _wanted(sweep: Sweep) -> str:
 
 def _numbers(sweep: Sweep, evidence: Evidence, **more: Scalar) -> dict[str, Scalar]:
     return {
-        "k": sweep.k,
+        "k": sweep.asked.k,
         "target": sweep.target,
         "recall": sweep.asked.value,
         "recall_low": sweep.asked.low,
@@ -77,8 +79,21 @@ def _numbers(sweep: Sweep, evidence: Evidence, **more: Scalar) -> dict[str, Scal
     }
 
 
-def _recall(sweep: Sweep, low: float, model: str) -> Prediction:
-    return Prediction(sweep.metric, "1", "at_least", model, now=sweep.asked.value, low=low)
+def _recall(sweep: Sweep, low: Callable[[Curve], float], model: str) -> tuple[Prediction, ...]:
+    """Of every objective."""
+    return tuple(
+        Prediction(curve.asked.metric, "1", "at_least", model, now=curve.asked.value, low=low(curve))
+        for curve in sweep.curves
+    )
+
+
+def _reaching_again(sweep: Sweep, low: Callable[[Curve], float]) -> str:
+    return " and ".join(f"{curve.asked.metric} reaches {low(curve):.3f}" for curve in sweep.curves)
+
+
+def _named(sweep: Sweep, point: Reached) -> str:
+    """Recall as sentences tell it: of which objective, where there are several."""
+    return f"{point.metric} {point}" if len(sweep.curves) > 1 else str(point)
 
 
 def _search(sweep: Sweep, low: float, high: float, model: str) -> Prediction:
@@ -105,14 +120,18 @@ def ef_too_low(evidence: Evidence) -> Finding | None:
     found = _reaching(sweep, present)
     if found is None or found.ef is None:
         return None
-    new = found.ef
+    new, asked = found.ef, sweep.asked
+
+    def lowest(curve: Curve) -> float:
+        return curve.lower_bound(new)
+
     sentence = (
-        f"As KATO searches, {sweep.metric} is {sweep.asked}, below the {_wanted(sweep)}. With ef {new} it is "
-        f"{found} on the same graph, in {words.seconds(found.seconds)} a search after "
-        f"{words.seconds(sweep.asked.seconds)}."
+        f"As KATO searches, {asked.metric} is {asked}, below the {_wanted(sweep)}. With ef {new} it is "
+        f"{sweep.alike(asked, new)} on the same graph, in {words.seconds(found.seconds)} a search after "
+        f"{words.seconds(asked.seconds)}."
     )
-    if found.low < sweep.target:
-        sentence += f" {words.count(found.queries)} queries are too few to be sure of {sweep.target:g}."
+    if not found.surely_met:
+        sentence += f" {words.count(found.queries)} queries are too few to be sure of {found.target:g}."
     return Finding(
         "hnsw.ef-too-low",
         _severity(sweep),
@@ -128,10 +147,10 @@ def ef_too_low(evidence: Evidence) -> Finding | None:
                 purpose="objective",
                 risk="The graph of every collection is built anew, which takes CPU time and, until it is "
                 "done, memory and disk for two; each search takes longer.",
-                verify=f"run the same scenario again: {sweep.metric} reaches {found.low:.3f}.",
+                verify=f"run the same scenario again: {_reaching_again(sweep, lowest)}.",
                 predicted=(
-                    _recall(
-                        sweep, found.low,
+                    *_recall(
+                        sweep, lowest,
                         f"lower bound of what ef {new} reached on the present graph; one that is built "
                         "with a larger ef_construct is no worse",
                     ),
@@ -168,13 +187,13 @@ def m_too_low(evidence: Evidence) -> Finding | None:
     if new_m == int(m) and flat is not None and flat.ef is not None:
         # No links are left to add; else a denser graph needs a smaller ef, which its own sweep tells.
         new_ef = max(new_ef, flat.ef)
-    widest = max((sweep.asked, *sweep.points), key=lambda point: point.value)
+    widest = max((sweep.asked, *sweep.points), key=lambda point: point.value - point.target)
     return Finding(
         "hnsw.m-too-low",
         _severity(sweep),
         "Searches miss near vectors: the graph is too thin",
-        f"As KATO searches, {sweep.metric} is {sweep.asked}, below the {_wanted(sweep)}, and no ef that is "
-        f"in proportion reaches that: the best is {widest}"
+        f"As KATO searches, {sweep.asked.metric} is {sweep.asked}, below the {_wanted(sweep)}, and no ef "
+        f"that is in proportion reaches that: the best is {_named(sweep, widest)}"
         + (f" at ef {widest.ef}" if widest.ef is not None else "")
         + f". The graph has m {int(m)} and was built with ef_construct {int(ef)}"
         + ("." if (new_m, new_ef) != (m, ef) else ": no setting of it is left that is known to help."),
@@ -188,10 +207,13 @@ def _denser(evidence: Evidence, sweep: Sweep, m: tuple[int, int], ef: tuple[int,
     links = sweep.vectors * 2 * (m[1] - m[0]) * _LINK_BYTES
     denser = m[1] / max(1, m[0])
     narrower = [point for point in sweep.points if (point.ef or 0) <= ef[1]]
-    low = max(point.low for point in (sweep.asked, *narrower))
     nearest = narrower[-1] if narrower else sweep.asked
     longer = ef[1] / (nearest.ef or ef[0])
-    verify = f"run the same scenario again: {sweep.metric} reaches {sweep.target:g}."
+    verify = f"run the same scenario again: {_reaching_again(sweep, lambda curve: curve.asked.target)}."
+
+    def best(curve: Curve) -> float:
+        return max(point.low for point in (curve.asked, *curve.points) if (point.ef or 0) <= ef[1])
+
     changes = (
         Change(
             _M, *m,
@@ -200,7 +222,9 @@ def _denser(evidence: Evidence, sweep: Sweep, m: tuple[int, int], ef: tuple[int,
             f"{words.size(links)} more memory; each search compares more vectors.",
             verify=verify,
             predicted=(
-                _recall(sweep, sweep.asked.low, "what the same ef reached with fewer links"),
+                *_recall(
+                    sweep, lambda curve: curve.asked.low, "what the same ef reached with fewer links"
+                ),
                 _search(
                     sweep, sweep.asked.seconds / _TIME_FACTOR, sweep.asked.seconds * _TIME_FACTOR * denser,
                     f"each step compares up to {denser:g} times as many vectors; ef as it is",
@@ -215,8 +239,8 @@ def _denser(evidence: Evidence, sweep: Sweep, m: tuple[int, int], ef: tuple[int,
             "search takes longer.",
             verify=verify,
             predicted=(
-                _recall(
-                    sweep, low,
+                *_recall(
+                    sweep, best,
                     "lower bound of what the nearest smaller ef reached on the present graph; more links and "
                     "a wider build only add to it",
                 ),
@@ -247,18 +271,17 @@ def _unknown(after: Evidence) -> Evidence:
 def ef_needlessly_high(evidence: Evidence) -> Finding | None:
     """A search's time grows with ef, while its recall ends at 1."""
     sweep, present, m = sweep_of(evidence), evidence.number(_EF), evidence.number(_M)
-    if sweep is None or present is None or m is None or sweep.asked.low < sweep.target:
+    if sweep is None or present is None or m is None:
         return None
-    # A graph that is built with a smaller ef_construct is a little worse: half of what is left up to 1 is
-    # kept for that.
-    ample = (1 + sweep.target) / 2
+    if not (sweep.complete and sweep.asked.surely_met):
+        return None
     # KATO's way is asked first, on cold caches; a search with a larger ef does no less.
     now = min([sweep.asked.seconds, *(one.seconds for one in sweep.points if (one.ef or 0) >= present)])
     smaller = (
         point
         for point in sweep.points
         if max(LEAST_EF, 2 * m) <= (point.ef or 0) <= present / 2
-        and point.low >= ample
+        and all(_is_ample(curve.at(point.ef)) for curve in sweep.curves)
         and now >= FASTER * point.seconds
         and now - point.seconds >= SPARED_SECONDS
     )
@@ -267,8 +290,8 @@ def ef_needlessly_high(evidence: Evidence) -> Finding | None:
         return None
     new = found.ef
     sentence = (
-        f"As KATO searches, {sweep.metric} is {sweep.asked} in {words.seconds(now)} a search; with ef {new} "
-        f"it is {found} in {words.seconds(found.seconds)}."
+        f"As KATO searches, {sweep.asked.metric} is {sweep.asked} in {words.seconds(now)} a search; with ef "
+        f"{new} it is {sweep.alike(sweep.asked, new)} in {words.seconds(found.seconds)}."
     )
     change = Change(
         _EF,
@@ -277,11 +300,11 @@ def ef_needlessly_high(evidence: Evidence) -> Finding | None:
         purpose="cost",
         risk="ef_construct also builds the graph: with a smaller one it is built anew and gets worse, and "
         "how much is only known once it is measured.",
-        verify=f"run the same scenario again: {sweep.metric} still is {sweep.target:g} or more.",
+        verify=f"run the same scenario again: {_reaching_again(sweep, lambda curve: curve.asked.target)}.",
         predicted=(
-            _recall(
-                sweep, sweep.target,
-                f"{found.low:.3f} or more at ef {new} on the present graph; what this lies above the target "
+            *_recall(
+                sweep, lambda curve: curve.asked.target,
+                f"{_named(sweep, found)} at ef {new} on the present graph; what this lies above the target "
                 "is margin for a graph that is built less carefully",
             ),
             _search(
@@ -297,19 +320,26 @@ def ef_needlessly_high(evidence: Evidence) -> Finding | None:
         "Searches take longer than their recall needs",
         sentence
         if sweep.stated
-        else f"{sentence} Whether that is enough, an objective such as {sweep.metric} >= "
+        else f"{sentence} Whether that is enough, an objective such as {sweep.asked.metric} >= "
         f"{sweep.target:g} would say.",
         _numbers(sweep, evidence, ef=new, recall_low_at_ef=found.low, search_p50_at_ef=found.seconds),
         (change,) if sweep.stated else (),
     )
 
 
+def _is_ample(point: Reached | None) -> bool:
+    """A graph that is built with a smaller ef_construct is a little worse: half of what is left up to 1 is
+    kept for that."""
+    return point is not None and point.low >= (1 + point.target) / 2
+
+
 def _quantisation_costs(evidence: Evidence) -> tuple[Sweep, Sweep] | None:
     """The searches as KATO makes them and those on the original vectors, if these find clearly more."""
     quantised, originals = sweep_of(evidence), sweep_of(evidence, originals=True)
-    if quantised is None or originals is None or originals.asked.low <= quantised.asked.high:
+    if quantised is None or originals is None:
         return None
-    return quantised, originals
+    better = originals.alike(quantised.asked, None)
+    return (quantised, originals) if better is not None and better.low > quantised.asked.high else None
 
 
 @rule(
@@ -324,10 +354,10 @@ def quantisation_costs_recall(evidence: Evidence) -> Finding | None:
     both = _quantisation_costs(evidence)
     if both is None:
         return None
-    sweep, originals = both[0], both[1].asked
+    sweep, originals = both[0], both[1].alike(both[0].asked, None) or both[1].asked
     sentence = (
-        f"As KATO searches, {sweep.metric} is {sweep.asked}; on the original vectors it is {originals}. The "
-        f"originals take {words.size(sweep.vector_bytes)} of memory."
+        f"As KATO searches, {sweep.asked.metric} is {sweep.asked}; on the original vectors it is "
+        f"{originals}. The originals take {words.size(sweep.vector_bytes)} of memory."
     )
     numbers = _numbers(
         sweep, evidence, recall_of_originals=originals.value, search_p50_of_originals=originals.seconds,
@@ -345,11 +375,16 @@ def quantisation_costs_recall(evidence: Evidence) -> Finding | None:
         title,
         f"{sentence} {sweep.target:g} {'is wanted' if sweep.stated else 'is usual'}.",
         numbers,
-        () if spared or evidence.knobs.get(_QUANTISED) is not True else (_keep_originals(sweep, originals),),
+        () if spared or evidence.knobs.get(_QUANTISED) is not True else (_keep_originals(sweep, both[1]),),
     )
 
 
-def _keep_originals(sweep: Sweep, originals: Reached) -> Change:
+def _keep_originals(sweep: Sweep, originals: Sweep) -> Change:
+    def lowest(curve: Curve) -> float:
+        same = originals.alike(curve.asked, None)
+        return same.low if same is not None else 0.0
+
+    seconds = originals.asked.seconds
     return Change(
         _QUANTISED,
         True,
@@ -357,14 +392,14 @@ def _keep_originals(sweep: Sweep, originals: Reached) -> Change:
         purpose="objective",
         risk=f"The vectors then take {words.size(sweep.vector_bytes)} of memory; only collections that KATO "
         "creates afterwards are without quantisation, those that exist must be made anew.",
-        verify=f"run the same scenario on a fresh deployment: {sweep.metric} reaches {originals.low:.3f}.",
+        verify=f"run the same scenario on a fresh deployment: {_reaching_again(sweep, lowest)}.",
         predicted=(
-            _recall(
-                sweep, originals.low,
+            *_recall(
+                sweep, lowest,
                 "lower bound of the same searches on the original vectors, through the present graph",
             ),
             _search(
-                sweep, originals.seconds / _TIME_FACTOR, originals.seconds * _TIME_FACTOR,
+                sweep, seconds / _TIME_FACTOR, seconds * _TIME_FACTOR,
                 "median of the same searches on the original vectors, which may lie elsewhere in memory",
             ),
         ),

@@ -105,6 +105,58 @@ def test_an_objective_at_three_neighbours_is_judged_at_three() -> None:
     assert finding.changes[0].predicted[0].metric == "recall@3"
 
 
+def with_three(at_ten: Evidence, at_three: Mapping[int | None, float], **targets: float) -> Evidence:
+    """The run with probes at three neighbours too, and the objectives `ten` and `three`."""
+    probes = run(at_three, k=3, seconds=SLOW).qdrant.recall
+    wanted = {{"ten": 10, "three": 3}[name]: target for name, target in targets.items()}
+    return replace(
+        at_ten,
+        load=Load(recall_targets=wanted),
+        qdrant=replace(at_ten.qdrant, recall=at_ten.qdrant.recall + probes),
+    )
+
+
+def test_less_ef_has_to_do_for_every_objective() -> None:
+    wide = run(GOOD, ef_construct=512, seconds={**SLOW, None: 0.02})
+    breaks = {**dict.fromkeys(GOOD, 1.0), 32: 0.9, 64: 0.95, 128: 0.96}
+    one = keeps_contract(hnsw.ef_needlessly_high, with_three(wide, breaks, ten=0.5), run(RISES))
+    assert one.changes[0].new == 32
+    both = keeps_contract(hnsw.ef_needlessly_high, with_three(wide, breaks, ten=0.5, three=0.97), run(RISES))
+    assert both.changes[0].new == 256
+    assert {name: low for name, (low, _) in bounds(both.changes[0]).items() if "recall" in name} == {
+        "recall@3": 0.97,
+        "recall@10": 0.5,
+    }
+    assert "recall@3 reaches 0.970 and recall@10 reaches 0.500" in both.changes[0].verify
+    # What no probe measured may be what breaks.
+    unmeasured = replace(wide, load=Load(recall_targets={10: 0.5, 3: 0.99}))
+    assert hnsw.ef_needlessly_high(unmeasured) is None
+
+
+def test_an_objective_that_is_missed_is_seen_beside_one_that_is_met() -> None:
+    met = run(GOOD, ef_construct=64, seconds=SLOW)
+    low = {None: 0.90, 16: 0.7, 32: 0.8, 64: 0.9, 128: 0.95, 256: 0.999, 512: 0.999}
+    sick = with_three(met, low, ten=0.9, three=0.98)
+    finding = keeps_contract(hnsw.ef_too_low, sick, with_three(met, low, ten=0.9, three=0.8))
+    assert finding.severity == "warning"
+    assert finding.sentence.startswith(
+        "As KATO searches, recall@3 is 0.900 (95 % interval 0.890 to 0.910), below the 0.98 wanted. With ef "
+        "256 it is 0.999"
+    )
+    (change,) = finding.changes
+    assert change.new == 256
+    assert bounds(change)["recall@3"] == (pytest.approx(0.989), None)
+    assert bounds(change)["recall@10"] == (pytest.approx(0.989), None)
+
+
+def test_an_ef_that_reaches_one_objective_alone_does_not_do() -> None:
+    sick = with_three(run(RISES, seconds=SLOW), STUCK, ten=0.95, three=0.95)
+    assert hnsw.ef_too_low(sick) is None
+    finding = keeps_contract(hnsw.m_too_low, replace(sick, knobs={**sick.knobs, "qdrant.hnsw.m": 8}), SILENT)
+    assert "the best is recall@3 0.607" in finding.sentence
+    assert [change.new for change in finding.changes] == [16, 128]
+
+
 def test_the_worst_collection_decides() -> None:
     good, bad = run(GOOD), run(RISES, collection="vectors_b")
     both = replace(good, qdrant=replace(good.qdrant, recall=good.qdrant.recall + bad.qdrant.recall))
@@ -252,6 +304,13 @@ def runs(draw: st.DrawFn) -> Evidence:
         seconds={ef: draw(time) for ef in efs},
     )
     if draw(st.booleans()):
+        three = run({ef: draw(share) for ef in efs if draw(st.booleans()) or ef is None}, k=3)
+        evidence = replace(
+            evidence,
+            load=Load(recall_targets={10: draw(share), 3: draw(share)}),
+            qdrant=replace(evidence.qdrant, recall=evidence.qdrant.recall + three.qdrant.recall),
+        )
+    if draw(st.booleans()):
         ignoring = run({ef: draw(share) for ef in efs}, quantisation_ignored=True)
         evidence = replace(
             evidence,
@@ -295,7 +354,7 @@ def test_no_recall_is_promised_that_was_not_measured(evidence: Evidence) -> None
         finding = rule(evidence)
         for change in finding.changes if finding is not None else ():
             for claim in change.predicted:
-                if claim.metric == "recall@10":
+                if claim.metric.startswith("recall@"):
                     assert claim.low is not None
                     assert claim.low <= max(reached)
 
@@ -312,8 +371,9 @@ def test_nothing_is_said_of_a_graph_that_is_not_there(evidence: Evidence) -> Non
 def test_a_higher_target_never_asks_for_a_smaller_ef(evidence: Evidence, more: float) -> None:
     sweep = sweep_of(evidence)
     assert sweep is not None
-    high = replace(evidence, load=Load(recall_targets={10: min(1.0, sweep.target + more)}))
-    low = replace(evidence, load=Load(recall_targets={10: sweep.target}))
+    targets = {curve.asked.k: curve.asked.target for curve in sweep.curves}
+    raised = {k: min(1.0, target + more) for k, target in targets.items()}
+    high, low = (replace(evidence, load=Load(recall_targets=wanted)) for wanted in (raised, targets))
     before, after = hnsw.ef_too_low(low), hnsw.ef_too_low(high)
     # Where the queries are too few for the interval, the estimates decide, by another measure.
     if before is None or after is None or "too few" in after.sentence:
