@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Option = int | float | str | bool
+
+#: Options that every scenario counts its nodes and sessions by.
+_COUNTS = frozenset({"nodes", "sessions"})
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Arrivals(_Part):
@@ -19,6 +24,14 @@ class Arrivals(_Part):
     rate: float | None = Field(default=None, gt=0)
     users: int | None = Field(default=None, gt=0)
     think: float = Field(default=0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _has_its_number(self) -> Arrivals:
+        if self.kind == "closed" and self.users is None:
+            raise ValueError("closed arrivals need users")
+        if self.kind != "closed" and self.rate is None:
+            raise ValueError(f"{self.kind} arrivals need a rate")
+        return self
 
 
 class Phases(_Part):
@@ -48,7 +61,7 @@ class Plan(_Part):
     arrivals: Arrivals
     phases: Phases = Phases()
     target: TargetPlan = TargetPlan()
-    data: dict[str, int | float | str | bool] = Field(
+    data: dict[str, Option] = Field(
         default_factory=dict, description="the scenario's options, all of them, defaults filled in"
     )
     session: dict[str, object] = Field(default_factory=dict, description="KATO config of every session")
@@ -61,6 +74,14 @@ class Plan(_Part):
     seed: int = 1
     tags: dict[str, str] = Field(default_factory=dict)
     keep_data: bool = False
+
+    @field_validator("data")
+    @classmethod
+    def _counts_are_whole(cls, data: dict[str, Option]) -> dict[str, Option]:
+        for name in _COUNTS & data.keys():
+            if isinstance(data[name], bool) or not isinstance(data[name], int):
+                raise ValueError(f"{name} is a whole number")
+        return data
 
 
 def load_shape(plan: Plan) -> dict[str, Any]:

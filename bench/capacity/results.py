@@ -205,6 +205,10 @@ def read(path: Path, model: type[Result]) -> Result:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"])
         raise UsageError(f"{path} is no capacity {kind}: {where}: {first['msg']}.") from error
+    except RecursionError:
+        raise UsageError(
+            f"{path} is no result of `kato-bench capacity {kind}`: it is nested too deeply."
+        ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is no result of `kato-bench capacity {kind}`: {error}.") from error
 

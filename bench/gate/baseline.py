@@ -50,7 +50,7 @@ def load(path: Path) -> list[RunValues]:
 
 def _require_known_version(path: Path, text: bytes) -> None:
     """Before anything else is judged: a newer file may hold what this version calls wrong."""
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, RecursionError):
         found = json.loads(text)
         version = found.get("schema_version") if isinstance(found, dict) else None
         if isinstance(version, int) and version > SCHEMA_VERSION:

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bench.errors import BenchError, UsageError
 from bench.plan import Plan
@@ -26,6 +26,9 @@ SCHEMA_VERSION = 2
 #: Everything in a run folder that never changes once the run has finished, besides the manifest itself.
 RECORD_FILES = ("requests.parquet", "histograms.parquet", "metrics.parquet", "events.jsonl")
 
+#: Seconds, 100 days: no run lasts longer, and what is counted by the second has to fit into memory.
+_LONGEST = 8_640_000.0
+
 Scalar = str | int | float | bool | None
 
 
@@ -37,8 +40,14 @@ class Phase(_Part):
     """One phase as it was; seconds since the run's origin. `end` is null in a phase that did not end."""
 
     name: Literal["preload", "warmup", "measure", "cooldown"]
-    start: float
-    end: float | None = None
+    start: float = Field(ge=-_LONGEST, le=_LONGEST)
+    end: float | None = Field(default=None, ge=-_LONGEST, le=_LONGEST)
+
+    @model_validator(mode="after")
+    def _ends_after_its_start(self) -> Phase:
+        if self.end is not None and self.end < self.start:
+            raise ValueError(f"the phase {self.name} ends before it starts")
+        return self
 
 
 class Corpus(_Part):
@@ -54,8 +63,8 @@ class MustMatch(_Part):
     """What two runs have to share before their numbers may be compared. `plan` is `plan_hash`."""
 
     cpu_model: str
-    cores: int = Field(description="cores that this process may run on")
-    memory_bytes: int
+    cores: int = Field(gt=0, description="cores that this process may run on")
+    memory_bytes: int = Field(ge=0)
     target: str | None = Field(default=None, description="KATO's version")
     engines: dict[str, str | None] = Field(default_factory=dict, description="part -> engine and version")
     corpus: str | None = Field(default=None, description="SHA-256 of the corpus")
@@ -197,6 +206,8 @@ def read(folder: Path) -> Manifest:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"])
         raise UsageError(f"{path} is not a valid manifest: {where}: {first['msg']}.") from error
+    except RecursionError:
+        raise UsageError(f"{path} is not a valid manifest: it is nested too deeply.") from None
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is not a valid manifest: {error}.") from error
 

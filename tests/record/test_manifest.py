@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 from pathlib import Path
@@ -60,11 +61,39 @@ def test_the_schemas_in_docs_are_current(name: str, schema: str) -> None:
         ("{}", "is not a valid manifest"),
         ('{"schema_version": 1}', "is not a valid manifest: run: Field required"),
         ('{"schema_version": 999}', "update kato-bench"),
+        ("[" * 200_000, "nested too deeply"),
+        ('{"schema_version": 2, "tags": ' + "[" * 200_000, "nested too deeply"),
     ],
 )
 def test_a_manifest_that_cannot_be_used(tmp_path: Path, content: str, says: str) -> None:
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(UsageError, match=says):
+        manifests.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "says"),
+    [
+        ("fingerprint.must_match.cores", 0, "cores: Input should be greater than 0"),
+        ("plan.arrivals.rate", None, "poisson arrivals need a rate"),
+        ("plan.arrivals.kind", "closed", "closed arrivals need users"),
+        ("plan.arrivals.rate", math.inf, "rate: Input should be a finite number"),
+        ("plan.data", {"nodes": "x"}, "nodes is a whole number"),
+        ("plan.data", {"sessions": 1.5}, "sessions is a whole number"),
+        ("phases", [{"name": "measure", "start": 5.0, "end": 1e12}], "phases.0.end"),
+        ("phases", [{"name": "measure", "start": math.nan}], "phases.0.start"),
+        ("phases", [{"name": "measure", "start": 5.0, "end": 4.0}], "measure ends before it starts"),
+    ],
+)
+def test_a_manifest_with_what_cannot_be(tmp_path: Path, place: str, value: object, says: str) -> None:
+    written = json.loads(FULL.model_dump_json())
+    *way, last = place.split(".")
+    part = written
+    for step in way:
+        part = part[step]
+    part[last] = value
+    (tmp_path / "run.json").write_text(json.dumps(written))
+    with pytest.raises(UsageError, match=f"is not a valid manifest: .*{says}"):
         manifests.read(tmp_path)
 
 
