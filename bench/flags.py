@@ -74,7 +74,7 @@ def make_plan(scenario: Scenario, flags: RunFlags) -> Plan:
     target = target_plan(flags)
     require_stores(scenario, target)
     data = option_values(scenario.about, pairs("--data", flags.data))
-    session = {key: _session_value(value) for key, value in pairs("--session", flags.session).items()}
+    session = {key: _session_value(key, value) for key, value in pairs("--session", flags.session).items()}
     predicts = session.get("process_predictions", False)
     if not isinstance(predicts, bool):
         raise UsageError(f"--session process_predictions={predicts}: say true or false.")
@@ -162,6 +162,8 @@ def pairs(flag: str, texts: Sequence[str]) -> dict[str, str]:
         key, sign, value = text.partition("=")
         if not sign or not key.strip():
             raise UsageError(f"{flag} {text!r}: write KEY=VALUE.")
+        if not _encodable(text):
+            raise UsageError(f"{flag} {text!r}: this is not valid UTF-8.")
         if found.setdefault(key.strip(), value) != value:
             raise UsageError(f"{flag} {key}: given two values, {found[key.strip()]!r} and {value!r}.")
     return found
@@ -207,14 +209,32 @@ def _sessions(flags: RunFlags, data: Mapping[str, object]) -> int:
     return flags.users if flags.users is not None else int(str(data["sessions"]))
 
 
-def _session_value(text: str) -> object:
-    """A session config value as JSON where it is JSON (numbers, true, lists), else the text itself."""
+def _session_value(key: str, text: str) -> object:
+    """A session config value as JSON where it is JSON (numbers, true, lists), else the text itself.
+
+    Raises UsageError for a number that JSON cannot hold, and for lists in lists without end."""
     import json
 
     try:
-        return json.loads(text)
+        value: object = json.loads(text)
     except ValueError:
         return text
+    except RecursionError:
+        raise UsageError(f"--session {key}: the value is nested too deeply.") from None
+    try:
+        # Python reads NaN, and 1e999 as infinity, but no JSON may hold them.
+        json.dumps(value, allow_nan=False)
+    except (ValueError, RecursionError):
+        raise UsageError(f"--session {key}={text[:40]}: give a number that is finite.") from None
+    return value
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _ci_tags(environment: Mapping[str, str]) -> dict[str, str]:
