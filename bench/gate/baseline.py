@@ -6,11 +6,11 @@ import contextlib
 import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from bench import __version__
 from bench.errors import UsageError
-from bench.gate.values import RunValues
+from bench.gate.values import ALL, RunValues
 
 SCHEMA_VERSION = 1
 
@@ -23,6 +23,16 @@ class Baseline(BaseModel):
     schema_version: int = SCHEMA_VERSION
     kato_bench: str = __version__
     runs: list[RunValues] = Field(min_length=1)
+
+    @field_validator("runs")
+    @classmethod
+    def _measured_something(cls, runs: list[RunValues]) -> list[RunValues]:
+        for run in runs:
+            if not run.requests.get(ALL):
+                raise ValueError(f"{run.run} has no requests of {ALL}")
+            if without := sorted(run.values.keys() - {name for name, count in run.requests.items() if count}):
+                raise ValueError(f"{run.run} has values of {without[0]} but no requests")
+        return runs
 
 
 def save(path: Path, runs: list[RunValues]) -> None:

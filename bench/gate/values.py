@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench.gate.disturbance import busy_share, foreign_cores
 from bench.plan import load_shape
 from bench.record.manifest import MustMatch
 from bench.record.recall import as_kato_asks, recall_of
-from bench.record.vocabulary import LOST
+from bench.record.vocabulary import LOST, OPERATIONS
 from bench.stats.counters import per_second
 from bench.stats.quantiles import required
 
@@ -60,6 +60,11 @@ METRICS = {
 }
 
 
+#: Seconds, shares, per second: none of them is negative, and none without a number is kept.
+Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
+
+
 class Compared(BaseModel):
     """What may differ between two sides, because it is what they are compared for."""
 
@@ -86,22 +91,38 @@ class RunValues(BaseModel):
     soundness: Literal["sound", "qualified", "unsound"] | None
     reasons: list[str] = Field(default_factory=list, description="why it is not simply sound")
     overloaded: bool = Field(default=False, description="times are lower bounds")
-    values: dict[str, dict[str, float]]
-    requests: dict[str, int]
-    errors: dict[str, int]
+    values: dict[str, dict[str, Number]]
+    requests: dict[str, Count]
+    errors: dict[str, Count]
     must_match: MustMatch
-    foreign_cores: float | None = Field(
+    foreign_cores: Number | None = Field(
         default=None, description="cores that other processes of the machine kept busy meanwhile"
     )
     machine_busy: float | None = Field(
         default=None, description="share of the machine's CPU time that was used meanwhile, by whomever"
     )
-    machine_seconds: float | None = Field(
+    machine_seconds: Number | None = Field(
         default=None,
         description="CPU time of the collector's fixed piece of work meanwhile: how slow the machine was",
     )
     load: dict[str, Any] = Field(description="the plan without its target: what was sent, how, for how long")
     compared: Compared
+
+    @model_validator(mode="after")
+    def _is_of_one_run(self) -> RunValues:
+        if unknown := {*self.values, *self.requests, *self.errors} - {*OPERATIONS, ALL}:
+            raise ValueError(f"there is no operation {min(unknown)}")
+        if self.errors.keys() != self.requests.keys():
+            raise ValueError("requests and errors are not of the same operations")
+        for name, failed in self.errors.items():
+            if failed > self.requests[name]:
+                raise ValueError(f"{name} has more errors than requests")
+        for name, values in self.values.items():
+            if unknown := values.keys() - METRICS.keys():
+                raise ValueError(f"{name} has {min(unknown)}, which is no metric")
+            if values.get("errors", 0.0) > 1:
+                raise ValueError(f"{name} has a share of errors above 1")
+        return self
 
     def value(self, operation: str, metric: str) -> float | None:
         return self.values.get(operation, {}).get(metric)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,6 +80,7 @@ def test_a_baseline_is_read_as_it_was_written(tmp_path: Path) -> None:
     ("content", "words"),
     [
         ("", "is not a baseline"),
+        ("[" * 200_000, "is not a baseline"),
         ("{}", "runs"),
         ('{"runs": []}', "runs"),
         ('{"runs": [{"run": "x"}]}', "runs.0"),
@@ -91,6 +93,39 @@ def test_a_broken_baseline_gets_a_sentence(tmp_path: Path, content: str, words: 
         baseline.load(path)
     assert words in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        ("values.predict.service_p50", math.nan, "finite number"),
+        ("values.predict.service_p50", math.inf, "finite number"),
+        ("values.predict.service_p50", -1.0, "greater than or equal to 0"),
+        ("values.predict.errors", 1.5, "share of errors above 1"),
+        ("values.predict.colour", 1.0, "colour, which is no metric"),
+        ("values.sing", {}, "no operation sing"),
+        ("errors", {}, "not of the same operations"),
+        ("errors.predict", 161, "predict has more errors than requests"),
+        ("requests.predict", -1, "greater than or equal to 0"),
+        ("requests", {"observe": 0, "predict": 0, ALL: 0}, "has no requests of all"),
+        ("requests.predict", 0, "has values of predict but no requests"),
+        ("must_match.cores", 0, "greater than 0"),
+    ],
+)
+def test_a_baseline_that_no_run_can_have_left_is_refused(
+    tmp_path: Path, place: str, value: object, words: str
+) -> None:
+    path = tmp_path / "baseline.json"
+    baseline.save(path, [made()])
+    written = json.loads(path.read_text())
+    *way, last = place.split(".")
+    part = written["runs"][0]
+    for step in way:
+        part = part[step]
+    part[last] = value
+    path.write_text(json.dumps(written))
+    with pytest.raises(UsageError, match=f"is not a baseline: .*{words}"):
+        baseline.load(path)
 
 
 def test_a_newer_baseline_is_refused(tmp_path: Path) -> None:
