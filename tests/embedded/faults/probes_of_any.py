@@ -97,7 +97,7 @@ def kill_redis(bed: Bed, value: str) -> Seen:
     return Seen(gone and created == 500, f"{_is(gone)}; POST /sessions answers {created}")
 
 
-@probe("kill-qdrant", quick="3s", shown_at="3s")
+@probe("kill-qdrant", quick="2s", shown_at="3s")
 def kill_qdrant(bed: Bed, value: str) -> Seen:
     session = bed.session()
     gone = _await_death(bed, "qdrant", value)
@@ -113,7 +113,7 @@ def kill_qdrant(bed: Bed, value: str) -> Seen:
     )
 
 
-@probe("kill-clickhouse", quick="3s", shown_at="3s")
+@probe("kill-clickhouse", quick="2s", shown_at="3s")
 def kill_clickhouse(bed: Bed, value: str) -> Seen:
     session = bed.session()
     gone = _await_death(bed, "clickhouse", value)
@@ -123,7 +123,7 @@ def kill_clickhouse(bed: Bed, value: str) -> Seen:
     return Seen(gone and learned == 500, f"{_is(gone)}; learn answers {learned}")
 
 
-@probe("kill-kato-worker", workers=2, quick="3s", shown_at="3s")
+@probe("kill-kato-worker", workers=2, quick="2s", shown_at="3s")
 def kill_kato_worker(bed: Bed, value: str) -> Seen:
     """A worker that is killed is replaced, and the new one has a fingerprint of its own."""
     workers = bed.workers()

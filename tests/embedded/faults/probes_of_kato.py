@@ -95,7 +95,7 @@ def endless_predictions(bed: Bed, _: str) -> Seen:
     return Seen(ttl == -1, f"TTL of the prediction key: {ttl}")
 
 
-@probe("node-eviction")
+@probe("node-eviction", quick="20")
 def node_eviction(bed: Bed, value: str) -> Seen:
     nodes = [bed.node() for _ in range(3)]
     for number, node in enumerate(nodes):
@@ -137,7 +137,7 @@ def stall(bed: Bed, value: str) -> Seen:
     )
 
 
-@probe("process-pool", quick="100")
+@probe("process-pool", quick="60")
 def process_pool(bed: Bed, value: str) -> Seen:
     limit = values.count(value) or 0
     few, many = round(0.9 * limit), round(1.2 * limit)
