@@ -38,10 +38,11 @@ class Http:
 
     def ask(self, method: str, path: str, body: Any = None) -> Answer:
         content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"} if content is not None else {}
-        self._connection.request(method, path, content, headers)
+        wanted = {"Content-Type": "application/json"} if content is not None else {}
+        self._connection.request(method, path, content, wanted)
         response = self._connection.getresponse()
-        return response.status, dict(response.getheaders()), response.read()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return response.status, headers, response.read()
 
     def json(self, method: str, path: str, body: Any = None) -> Any:
         """Raises OSError for a status other than 200."""
@@ -66,8 +67,7 @@ class Stage:
         self.kato = Http(facts.base_url)
         self.qdrant = Http(self._address("qdrant"))
         self.clickhouse = Http(self._address("clickhouse"))
-        host, _, port = self._address("redis").rpartition(":")
-        self.redis = redis.Redis(host=host, port=int(port))
+        self.redis = self.another_redis()
 
     def _address(self, name: str) -> str:
         part = self.facts.part(name)
@@ -77,6 +77,10 @@ class Stage:
 
     def another_kato(self) -> Http:
         return Http(self.facts.base_url)
+
+    def another_redis(self) -> redis.Redis:
+        host, _, port = self._address("redis").rpartition(":")
+        return redis.Redis(host=host, port=int(port))
 
     def close(self) -> None:
         for client in (self.kato, self.qdrant, self.clickhouse, self.redis):
@@ -89,6 +93,12 @@ class Stage:
         root = psutil.Process(part.pid)
         times = [one.cpu_times() for one in (root, *root.children(recursive=True))]
         return float(sum(one.user + one.system for one in times))
+
+    def resident_bytes(self, name: str) -> float:
+        part = self.facts.part(name)
+        assert part is not None
+        root = psutil.Process(part.pid)
+        return float(sum(one.memory_info().rss for one in (root, *root.children(recursive=True))))
 
     def session(self, node: str = "table", config: Mapping[str, Any] | None = None) -> str:
         body = {"node_id": node, "config": {"process_predictions": False, **(config or {})}}
