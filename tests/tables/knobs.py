@@ -329,7 +329,7 @@ ROWS = (
         home="DDL"),
     Row("skip index", "none", "bloom_filter", "rows read by hasAny", "lower", rows_by_index, home="DDL"),
     Row("rows per INSERT", "1", "1000", "rows/s", "higher", insert_rate, 10, home="request"),
-    Row("clickhouse.max_memory_usage", "10000000000", "5000000", "share of large aggregations refused", "higher",
+    Row("clickhouse.max_memory_usage", "10000000000", "5000000", "share of aggregations refused", "higher",
         memory_refusals),
     Row("kato.KATO_USE_INDEXING", "true", "false", "KATO's memory per pattern, bytes", "lower",
         memory_per_pattern, 1.5),
