@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from bench import words
 from bench.capacity import planning, results
 from bench.capacity.limits import Commands, Expected
 from bench.capacity.planning import CapacityPlan
@@ -24,6 +24,8 @@ from bench.report.command import follow_up
 _DAYS = {"d": 1.0, "w": 7.0, "mo": 365.25 / 12, "y": 365.25}
 _HORIZON = re.compile(r"(\d+(?:\.\d+)?)\s*(d|w|mo|y)")
 _MOST_DAYS = 3653
+#: More than any deployment has, and small enough that nothing computed from it overflows.
+_MOST, _MOST_PEAK, _MOST_BYTES = 1e12, 1e4, 2.0**50
 
 
 @dataclass(frozen=True)
@@ -118,13 +120,14 @@ def expectation(flags: PlanFlags) -> Expected:
         ("--requests-per-session", flags.requests_per_session or 0.0),
     )
     for flag, number in at_least_zero:
-        if not (math.isfinite(number) and number >= 0):
-            raise UsageError(f"{flag} {number:g}: give a number, 0 or more.")
-    if flags.nodes < 1:
-        raise UsageError(f"--nodes {flags.nodes}: give 1 or more.")
-    if not (math.isfinite(flags.peak) and flags.peak >= 1):
+        if not 0 <= number <= _MOST:
+            raise UsageError(f"{flag} {number:g}: give a number from 0 to {_MOST:.0e}.")
+    if not 1 <= flags.nodes <= _MOST:
+        raise UsageError(f"--nodes {flags.nodes}: give a number from 1 to {_MOST:.0e}.")
+    if not 1 <= flags.peak <= _MOST_PEAK:
         raise UsageError(
-            f"--peak {flags.peak:g}: the busiest hour has at least the mean rate; give 1 or more."
+            f"--peak {flags.peak:g}: the busiest hour has at least the mean rate; give a number from 1 to "
+            f"{_MOST_PEAK:g}."
         )
     return Expected(
         patterns_per_day=flags.patterns_per_day,
@@ -154,10 +157,13 @@ def _size(flag: str, text: str | None) -> float | None:
         return None
     try:
         size = float(find("redis.maxmemory").read(text))
-    except KnobError:
+    except (KnobError, ValueError, OverflowError):
+        # Python refuses numbers of thousands of digits with a ValueError.
         size = 0.0
-    if size <= 0:
-        raise UsageError(f"{flag} {text}: give a size above 0, such as 512mb or 8gb.")
+    if not 0 < size <= _MOST_BYTES:
+        raise UsageError(
+            f"{flag} {text[:40]}: give a size above 0, up to {words.size(_MOST_BYTES)}, such as 512mb or 8gb."
+        )
     return size
 
 

@@ -296,6 +296,12 @@ def test_what_to_run_next_names_the_same_deployment(
     ("changes", "words"),
     [
         ({"patterns_per_day": -1}, "--patterns-per-day"),
+        ({"patterns_per_day": 1e308}, "--patterns-per-day"),
+        ({"nodes": 10**400}, "--nodes"),
+        ({"peak": 1e300}, "--peak"),
+        ({"redis_memory": "9" * 400}, "up to 1024 TiB"),
+        ({"redis_memory": "9" * 5000}, "up to 1024 TiB"),
+        ({"disk": "9" * 400 + "gb"}, "up to 1024 TiB"),
         ({"sessions_per_day": float("nan")}, "--sessions-per-day"),
         ({"horizon": "-3mo"}, "--horizon"),
         ({"horizon": "0d"}, "--horizon"),
