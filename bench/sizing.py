@@ -84,6 +84,7 @@ def search(
     settings = _settings(scenario, flags, chosen)
     plan = make_plan(scenario, replace(flags, rate=settings.start))
     created = datetime.now(UTC)
+    results.require_writable(results.folder_of(out))
     result_id = results.new_id("search", created)
     measuring = Measuring(plan, result_id, lambda plan: measure(plan, base=out))
 
@@ -176,6 +177,7 @@ def growth(
         replace(flags, rate=start, arrivals="constant", data=[*data, f"{PATTERNS}={sizes[0]}"]),
     )
     created = datetime.now(UTC)
+    results.require_writable(results.folder_of(out))
     result_id = results.new_id("growth", created)
     measuring = Measuring(plan, result_id, lambda plan: measure(plan, base=out))
 

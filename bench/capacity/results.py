@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import secrets
 import string
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bench.errors import BenchError, UsageError
+from bench.errors import UsageError
 from bench.plan import Plan
 from bench.record.manifest import MustMatch
 from bench.record.writing import replacing, write_failure
@@ -174,15 +175,25 @@ def new_id(kind: str, created: datetime) -> str:
 
 
 def write(folder: Path, name: str, text: str) -> Path:
-    """Put a file into the folder, complete or not at all. Raises BenchError if it cannot be written."""
+    """Put a file into the folder, complete or not at all. Raises UsageError if it cannot be written."""
     path = folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
             file.write(text.encode())
     except OSError as error:
-        raise BenchError(f"{write_failure(folder, error)}; name another folder with --out.") from error
+        raise UsageError(f"{write_failure(folder, error)}; name another folder with --out.") from error
     return path
+
+
+def require_writable(folder: Path) -> None:
+    """Not after a quarter of an hour of measuring. Raises UsageError where a result could not be kept."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"{write_failure(folder, error)}; name another folder with --out.") from error
 
 
 def write_result(folder: Path, result: SearchResult | GrowthResult) -> Path:

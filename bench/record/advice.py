@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bench.errors import BenchError, UsageError
+from bench.errors import UsageError
 from bench.record.writing import replacing, write_failure
 
 SCHEMA_VERSION = 1
@@ -91,7 +91,7 @@ class Advice(_Part):
 def write(folder: Path, advice: Advice) -> Path:
     """Replace the advice and the patches of a run folder; the path of the advice.
 
-    Raises BenchError if they cannot be written."""
+    Raises UsageError if they cannot be written."""
     path, patches = folder / ADVICE_FILE, folder / PATCHES
     try:
         patches.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,9 @@ def write(folder: Path, advice: Advice) -> Path:
             _replace(patches / name, text)
         _replace(path, advice.model_dump_json(indent=2) + "\n")
     except OSError as error:
-        raise BenchError(f"{write_failure(folder, error)}.") from error
+        raise UsageError(
+            f"{write_failure(path.parent, error)}, where the advice goes; make room in it, or make it writable."
+        ) from error
     return path
 
 

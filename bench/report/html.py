@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import __version__, words
-from bench.errors import BenchError
+from bench.errors import UsageError
 from bench.record.writing import replacing, write_failure
 from bench.report import advice, digits
 from bench.report.charts.chart import Chart, Size, draw
@@ -41,16 +41,18 @@ _SMALL, _MIDDLE = Size(316, 236, left=52, right=58), Size(430, 250, left=52, rig
 def write(record: RunRecord, path: Path | None = None) -> Path:
     """Write the report of a run, by default into its folder; where it is.
 
-    Raises UsageError if the folder is no run, BenchError if the file cannot be written."""
-    text = render(page_of(record))
+    Raises UsageError if the folder is no run, or if the file cannot be written."""
     path = path or record.folder / REPORT_FILE
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file with --output.")
+    text = render(page_of(record))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
             # Names in a record may hold halves of surrogate pairs, which no file can.
             file.write(text.encode(errors="replace"))
     except OSError as error:
-        raise BenchError(f"{write_failure(path.parent, error)}; name another file with --output.") from error
+        raise UsageError(f"{write_failure(path.parent, error)}; name another file with --output.") from error
     return path
 
 

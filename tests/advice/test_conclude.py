@@ -15,6 +15,7 @@ from advisor.conclude import conclude
 from advisor.evidence import Evidence
 from advisor.findings import Change, Finding, Prediction
 from advisor.rules.base import Rule
+from bench.errors import UsageError
 from bench.record import advice
 from bench.record.manifest import Reason, Soundness
 from bench.record.reader import RunRecord
@@ -80,6 +81,18 @@ def test_writing_again_leaves_no_patch_of_before(tmp_path: Path) -> None:
     advice.write(record.folder, conclude([record], []))
     assert list((record.folder / "derived/patches").iterdir()) == []
     assert record.verify() == []
+
+
+@pytest.mark.parametrize("dangling", [False, True])
+def test_advice_that_cannot_be_kept_says_where(tmp_path: Path, dangling: bool) -> None:
+    record = make_run(tmp_path / "run-a", REQUESTS)
+    place = record.folder / "derived"
+    if dangling:
+        place.symlink_to(tmp_path / "nowhere")
+    else:
+        place.write_text("")
+    with pytest.raises(UsageError, match=rf"cannot write in {place}: .*, where the advice goes"):
+        advice.write(record.folder, conclude([record], []))
 
 
 def test_the_rules_that_there_are_work_on_a_record(tmp_path: Path) -> None:

@@ -29,6 +29,9 @@ def run(*arguments: str, timeout: float = 30) -> subprocess.CompletedProcess[str
         (["growth", "--scenario", "train"], "option patterns"),
         (["plan", "--patterns-per-day", "5", "--sessions-per-day", "5", "--horizon", "-1mo"], "--horizon"),
         (["plan", "--patterns-per-day", "5"], "sessions-per-day"),
+        (["plan", "--patterns-per-day", "5", "--sessions-per-day", "5", "--out", "/proc"], "--out"),
+        (["search", "--objective", "p95(predict)<80ms", "--out", "/proc"], "--out"),
+        (["growth", "--out", "/proc"], "--out"),
     ],
 )
 def test_bad_input_gets_its_sentence_and_code(arguments: list[str], words: str) -> None:

@@ -65,7 +65,7 @@ def test_what_cannot_be_reported_is_said_in_a_sentence(measured: Path, tmp_path:
     assert (nothing.returncode, nothing.stdout) == (2, "")
     assert "There is no run in" in nothing.stderr
     blocked = run("report", str(measured), "--output", "/dev/null/report.html")
-    assert (blocked.returncode, blocked.stdout) == (1, "")
+    assert (blocked.returncode, blocked.stdout) == (2, "")
     assert len(blocked.stderr.splitlines()) == 1
     assert "--output" in blocked.stderr
 

@@ -11,7 +11,7 @@ from chromium import EXECUTABLE, Chromium
 from pages import HOSTILE, hour_run, troubled_run
 from runs import PHASE_TIMES, make_run, rows, usage
 
-from bench.errors import BenchError
+from bench.errors import UsageError
 from bench.report import html
 
 SECTIONS = ("judgements", "advice", "operations", "timelines", "recall", "conditions")
@@ -118,8 +118,12 @@ def test_a_report_that_cannot_be_written_says_where(tmp_path: Path) -> None:
     record = make_run(tmp_path / "run", [rows("predict", 5)])
     blocked = tmp_path / "file"
     blocked.write_text("")
-    with pytest.raises(BenchError, match=r"cannot write in .*file.*--output"):
+    with pytest.raises(UsageError, match=r"cannot write in .*file.*--output"):
         html.write(record, blocked / "report.html")
+    with pytest.raises(UsageError, match=r"is a folder; name a file with --output"):
+        html.write(record, tmp_path)
+    with pytest.raises(UsageError, match=r"cannot write in /proc.*--output"):
+        html.write(record, Path("/proc/report.html"))
 
 
 @in_a_browser
