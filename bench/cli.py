@@ -4,6 +4,7 @@ needs them."""
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -44,6 +45,9 @@ def _root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with its code; failures are one sentence on stderr."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Not every terminal has arrows and dashes; a question mark in their place loses less than the text.
+        sys.stdout.reconfigure(errors="replace")
     sys.exit(_run(arguments))
 
 
