@@ -88,6 +88,12 @@ class Advice(_Part):
     files: dict[str, str] = Field(default_factory=dict)
 
 
+class _Version(BaseModel):
+    """All that is read of advice before it is known to be of this version or an older one."""
+
+    schema_version: int = SCHEMA_VERSION
+
+
 def write(folder: Path, advice: Advice) -> Path:
     """Replace the advice and the patches of a run folder; the path of the advice.
 
@@ -103,20 +109,37 @@ def write(folder: Path, advice: Advice) -> Path:
         _replace(path, advice.model_dump_json(indent=2) + "\n")
     except OSError as error:
         raise UsageError(
-            f"{write_failure(path.parent, error)}, where the advice goes; make room in it, or make it writable."
+            f"{write_failure(path.parent, error)}, where the advice goes; make room, or make it writable."
         ) from error
     return path
 
 
 def read(folder: Path) -> Advice | None:
-    """The advice of a run folder, None if none was written. Raises UsageError if it is broken."""
+    """The advice of a run folder, None if none was written. Raises UsageError if it is broken or newer."""
     path = folder / ADVICE_FILE
     try:
-        return Advice.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        # A newer file may hold what this version calls wrong, or read as something else.
+        version = _Version.model_validate_json(content).schema_version
+        if version <= SCHEMA_VERSION:
+            return Advice.model_validate_json(content)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValidationError) as error:
         raise UsageError(f"{path} is not valid advice; write it again: kato-bench advise {folder}") from error
+    raise UsageError(
+        f"{path} has schema version {version}, but this kato-bench reads up to {SCHEMA_VERSION}; update "
+        "kato-bench."
+    )
+
+
+def read_or_reason(folder: Path) -> tuple[Advice | None, str | None]:
+    """The advice, and a sentence on why there is none where it cannot be read: what was measured can be told
+    without it."""
+    try:
+        return read(folder), None
+    except UsageError as error:
+        return None, f"The advice is left out: {error}"
 
 
 def _replace(path: Path, text: str) -> None:

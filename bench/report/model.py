@@ -99,7 +99,7 @@ def summarise(record: RunRecord) -> Summary:
     from bench.record.estimates import Estimates
 
     manifest = record.manifest
-    advised = advice.read(record.folder)
+    advised, unadvised = advice.read_or_reason(record.folder)
     estimates = Estimates(record)
     operations = [
         _operation(estimates, name) for name in record.operations() if estimates.count(name).requests
@@ -126,7 +126,7 @@ def summarise(record: RunRecord) -> Summary:
         objectives=manifest.objectives,
         findings=advised.findings if advised else [],
         gap=_gap(estimates),
-        notes=_notes(estimates, manifest),
+        notes=[*_notes(estimates, manifest), *([unadvised] if unadvised else [])],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import bench
 from bench.errors import UsageError
 
-from .conftest import run
+from .conftest import COMMAND, environment, run
 
 # The whole run folders of the report's tests, and the manifests of the record's.
 sys.path += [str(Path(__file__).parents[1] / name) for name in ("report", "record")]
@@ -32,6 +33,44 @@ def flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=lambda world: "-".join(world.values()),
+)
+def test_a_terminal_that_lacks_a_letter_gets_the_others(folder: Path, world: dict[str, str]) -> None:
+    done = subprocess.run(
+        [*COMMAND, "show", str(folder)], capture_output=True, env={**environment(), **world}, check=True
+    )
+    assert b"redis.maxmemory-policy" in done.stdout
+    assert b"?" in done.stdout
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "is not valid advice"),
+        ("[" * 200_000, "is not valid advice"),
+        ('{"schema_version": 2, "findings": "elsewhere"}', "has schema version 2"),
+    ],
+)
+def test_what_was_measured_is_told_without_advice_that_cannot_be_read(
+    folder: Path, content: str, said: str
+) -> None:
+    (folder / "derived" / "advice.json").write_text(content)
+    shown = run("show", str(folder))
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert said in " ".join(shown.stdout.split())
+    reported = run("report", str(folder))
+    assert (reported.returncode, reported.stderr) == (0, "")
+    assert said in (folder / "derived" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

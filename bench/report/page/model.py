@@ -57,10 +57,10 @@ class Page:
 
 
 def page_of(record: RunRecord) -> Page:
-    """Read what a page needs. Raises UsageError if the folder is no run, or its advice is broken."""
+    """Read what a page needs. Raises UsageError if the folder is no run."""
     manifest = record.manifest
     summary = summarise(record)
-    advice = advices.read(record.folder)
+    advice, _ = advices.read_or_reason(record.folder)
     estimates = Estimates(record)
     logs = record.folder / "logs"
     return Page(
