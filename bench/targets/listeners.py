@@ -63,6 +63,9 @@ def _roots(port: int) -> list[psutil.Process]:
 
 
 def _listens(process: psutil.Process, port: int) -> bool:
-    return any(
-        one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in process.net_connections("tcp")
-    )
+    """False for a process that this user may not look into, as init is for most."""
+    try:
+        sockets = process.net_connections("tcp")
+    except psutil.AccessDenied:
+        return False
+    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in sockets)

@@ -39,6 +39,7 @@ def test_a_run_says_what_it_measured_and_on_what(tmp_path: Path) -> None:
     assert [phase.name for phase in record.manifest.phases] == ["preload", "warmup", "measure"]
     assert {source for source, _, _ in record.metrics()} == {
         "host",
+        "machine",
         "process",
         "redis",
         "qdrant",

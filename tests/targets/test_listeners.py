@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
 import pytest
 
 from bench.targets.listeners import listener
@@ -83,3 +84,17 @@ def test_nobody_listens() -> None:
         assert "kato-bench" in (listener("kato", port).note or "")
     assert "cannot be seen" in (listener("kato", port).note or "")
     assert listener("kato", port).pid != os.getpid()
+
+
+def test_a_parent_that_may_not_be_looked_into_is_no_listener(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a server's is that init has adopted, for everybody but root."""
+    look = psutil.Process.net_connections
+
+    def guarded(process: psutil.Process, kind: str = "inet") -> object:
+        if process.pid == os.getpid():
+            raise psutil.AccessDenied(process.pid)
+        return look(process, kind)
+
+    monkeypatch.setattr(psutil.Process, "net_connections", guarded)
+    with serving("python3") as (pid, port):
+        assert listener("kato", port).pid == pid
