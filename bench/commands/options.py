@@ -53,4 +53,10 @@ Connections = Annotated[
 Timeout = Annotated[float, typer.Option("--timeout", help="seconds until a request has failed")]
 Objective = Annotated[list[str], typer.Option("--objective", help="what must hold, e.g. 'p95(predict)<50ms'")]
 Tag = Annotated[list[str], typer.Option("--tag", metavar="KEY=VALUE", help="note in the record")]
-Run = Annotated[str, typer.Argument(help="id, its last four letters, a prefix, a path, or latest")]
+Run = Annotated[
+    str,
+    typer.Argument(
+        help="id, its last four letters, a prefix, a path, or latest: the newest that measured something and is "
+        "no step of a gate, search or growth"
+    ),
+]

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.errors import UsageError
+from bench.record.origin import newest_worth_reading
 from bench.record.writing import write_failure
 
 DEFAULT_BASE = Path("results/runs")
@@ -79,7 +80,7 @@ def find_run(name: str, base: Path | None = None) -> Path:
             f"There is no run in {base}; measure one with `kato-bench run`, or name it by its path."
         )
     if name == "latest":
-        return runs[0]
+        return newest_worth_reading(runs)
     by_id = {run.name: run for run in runs}
     if name in by_id:
         return by_id[name]
