@@ -56,7 +56,7 @@ Tag = Annotated[list[str], typer.Option("--tag", metavar="KEY=VALUE", help="note
 Run = Annotated[
     str,
     typer.Argument(
-        help="id, its last four letters, a prefix, a path, or latest: the newest that measured something and is "
-        "no step of a gate, search or growth"
+        help="id, its last four letters, a prefix, a path, or latest: the newest that measured something and "
+        "is no step of a gate, search or growth"
     ),
 ]
