@@ -12,13 +12,13 @@ from advisor.rules.base import Rule, failure
 
 
 def advise(evidence: Evidence, rules: Iterable[Rule] | None = None) -> tuple[Finding, ...]:
-    """The binding resource and what the rules find (by default all there are), the gravest first.
+    """The binding resource and what the rules find (by default all there are), the gravest first. Nothing
+    binds where no load was measured.
 
     A rule that raises is reported as a finding and silences no other."""
     judged = [_judge(rule, evidence) for rule in (discover() if rules is None else rules)]
-    return gravest_first(
-        [binding_resource(evidence), *(finding for finding in judged if finding is not None)]
-    )
+    first = [binding_resource(evidence)] if evidence.measured else []
+    return gravest_first([*first, *(finding for finding in judged if finding is not None)])
 
 
 def _judge(rule: Rule, evidence: Evidence) -> Finding | None:

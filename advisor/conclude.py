@@ -9,7 +9,7 @@ from advisor import patches
 from advisor.advise import advise
 from advisor.evidence import Evidence
 from advisor.findings import SEVERITIES, Change, Finding, gravest_first
-from advisor.from_record import evidence_of
+from advisor.from_record import evidence_before_load, evidence_of
 from advisor.fulfilled import without_fulfilled
 from advisor.patches.base import Deployment
 from advisor.resolve import Means, least, settle
@@ -39,12 +39,14 @@ def conclude(records: Sequence[RunRecord], rules: Iterable[Rule] | None = None) 
     """The advice that the records carry, the gravest finding first; of one that several runs show, the
     gravest of them speaks, and of equals the later one. `rules`: by default all there are.
 
-    A run that did not come to measure anything, or whose measurement is unsound, says nothing."""
+    A run that did not come to measure anything, or whose measurement is unsound, says nothing; but one that
+    failed in its preload because Redis was full says so."""
     known = tuple(discover() if rules is None else rules)
     runs = [
         _Run(record, evidence)
         for record in records
-        if not _is_unsound(record) and (evidence := evidence_of(record)) is not None
+        if not _is_unsound(record)
+        and (evidence := evidence_of(record) or evidence_before_load(record)) is not None
     ]
     found = [(run.name, finding) for run in runs for finding in advise(run.evidence, known)]
     latest = runs[-1].evidence.knobs if runs else {}

@@ -130,7 +130,8 @@ class Evidence:
     `rss_growth_bytes`: last less first. `stalls`: share of time in which tasks waited, by `cpu_some`,
     `memory_full`, `io_full` and so on. `machine_busy`: share of all CPUs' time, whoever used it. `knobs`:
     canonical name -> value in force; a knob that is missing or None is unknown. `chosen`: names of the knobs
-    that the user set."""
+    that the user set. `measured`: False where the run failed in its preload; then `seconds` and the samples
+    are of that, and there are no counts."""
 
     counts: Counts
     seconds: float
@@ -152,6 +153,7 @@ class Evidence:
     knobs: Mapping[str, Knob] = field(default_factory=dict)
     chosen: frozenset[str] = frozenset()
     versions: Mapping[str, str | None] = field(default_factory=dict)
+    measured: bool = True
 
     @property
     def throughput(self) -> float:

@@ -10,6 +10,7 @@ from advisor.evidence import Counts, Evidence, Knob, Load
 from advisor.from_series import from_series
 from bench.gate import objectives
 from bench.knobs.catalogue import knobs
+from bench.record import redis_full
 from bench.record.estimates import Estimates
 from bench.record.manifest import Manifest
 from bench.record.reader import RunRecord
@@ -22,17 +23,51 @@ def evidence_of(record: RunRecord) -> Evidence | None:
     span = estimates.span
     if span is None or span.end is None:
         return None
-    manifest = record.manifest
     preload = record.phase("preload")
+    return _evidence(
+        record,
+        (span.start, span.end),
+        _counts(estimates, span.start, span.end),
+        _load(record.manifest),
+        (preload.start, preload.end) if preload is not None and preload.end is not None else None,
+    )
+
+
+def evidence_before_load(record: RunRecord) -> Evidence | None:
+    """What the preload says of a run that failed there because Redis was full; None for every other run."""
+    preload, metrics, manifest = record.phase("preload"), record.metrics(), record.manifest
+    if record.phase("measure") is not None or manifest.target is None:
+        return None
+    if preload is None or preload.end is None or preload.end <= preload.start:
+        return None
+    if not redis_full.refused(metrics) and not redis_full.evicted(metrics):
+        return None
+    load = _load(manifest)
+    each = manifest.plan.data.get("patterns")
+    if isinstance(each, int):
+        # What it was to learn is what there must be room for.
+        load = replace(load, learned=each * (load.nodes or 1))
+    found = _evidence(record, (preload.start, preload.end), Counts(0), load, None)
+    return replace(found, measured=False)
+
+
+def _evidence(
+    record: RunRecord,
+    window: tuple[float, float],
+    counts: Counts,
+    load: Load,
+    preload: tuple[float, float] | None,
+) -> Evidence:
+    manifest = record.manifest
     found = from_series(
         record.metrics(),
-        (span.start, span.end),
+        window,
         manifest.target.to_json() if manifest.target else {},
-        _counts(estimates, span.start, span.end),
+        counts,
         manifest.live_knobs,
         usable_cores=manifest.fingerprint.must_match.cores,
-        load=_load(manifest),
-        preload=(preload.start, preload.end) if preload is not None and preload.end is not None else None,
+        load=load,
+        preload=preload,
     )
     return replace(
         found,

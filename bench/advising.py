@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from advisor.conclude import conclude
+from advisor.from_record import evidence_before_load
 from bench.errors import InconclusiveError, UsageError
 from bench.judging import judge
 from bench.record import advice
@@ -32,6 +33,8 @@ def _refuse(record: RunRecord) -> None:
     manifest = record.manifest
     if manifest.status == "running":
         raise UsageError(f"{manifest.run} is still being measured; wait for its end.")
+    if evidence_before_load(record) is not None:
+        return
     phase = record.phase("measure")
     if phase is None or phase.end is None or not record.count().requests:
         raise UsageError(

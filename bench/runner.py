@@ -18,6 +18,7 @@ from bench.plan import Plan
 from bench.processes import RunProcesses
 from bench.record import folder as folders
 from bench.record import manifest as manifests
+from bench.record import redis_full
 from bench.record.fingerprint import collect_fingerprint
 from bench.record.manifest import Corpus, LoadEnds, Manifest, Phase
 from bench.record.reader import RunRecord
@@ -183,9 +184,7 @@ class Runner:
         manifest.totals = record.count(None, None)
         manifest.files = manifests.hash_files(self._folder)
         load = next((end for end in final["ends"] if "in_flight_seconds" in end), None)
-        failure = (
-            None if load is None and self._stop_wanted else _load_failure(load, self._folder, self._plan)
-        )
+        failure = None if load is None and self._stop_wanted else _load_failure(load, record, self._plan)
         if failure is None and (load is None or load["stopped_early"]):
             manifest.status, manifest.reason = "interrupted", "it was stopped before its end"
         elif failure is not None:
@@ -221,14 +220,17 @@ def _reason(error: BaseException) -> str:
     return str(error) if isinstance(error, BenchError) else type(error).__name__
 
 
-def _load_failure(load: dict[str, Any] | None, folder: Path, plan: Plan) -> BenchError | None:
+def _load_failure(load: dict[str, Any] | None, record: RunRecord, plan: Plan) -> BenchError | None:
     """Why the load did not do what the plan says, None if it did."""
     if load is None:
-        return PartFailedError(f"The load process died. Its log: {tail(folder / 'logs' / 'load-0.log', 5)}")
+        log = record.folder / "logs" / "load-0.log"
+        return PartFailedError(f"The load process died. Its log: {tail(log, 5)}")
     if load.get("refused"):
         return UsageError(load["refused"])
     if load.get("failure"):
-        return UnreachableError(f"The target does not take what the scenario needs: {load['failure']}.")
+        failed = f"The target does not take what the scenario needs: {load['failure']}"
+        cause = redis_full.why_nothing_was_learned(record)
+        return UnreachableError(f"{failed}: {cause}." if cause else f"{failed}.")
     if load.get("scenario_error"):
         return BenchError(f"The scenario {plan.scenario} failed: {load['scenario_error']}.")
     return None

@@ -16,25 +16,31 @@ Precondition = Callable[[Evidence], bool]
 class Rule:
     """`id`: `system.what-is-wrong`, also the id of its findings. `holds_for`: systems and versions.
     `precondition`: when the evidence can be judged at all; otherwise the rule is silent. `source`: where
-    the claim comes from. The function's docstring says why it matters."""
+    the claim comes from. `needs_load`: it judges measured requests; without any it is silent. The function's
+    docstring says why it matters."""
 
     id: str
     holds_for: str
     precondition: Precondition
     source: str
     judge: Judge
+    needs_load: bool = True
 
     @property
     def why(self) -> str:
         return " ".join((self.judge.__doc__ or "").split())
 
     def __call__(self, evidence: Evidence) -> Finding | None:
+        if self.needs_load and not evidence.measured:
+            return None
         return self.judge(evidence) if self.precondition(evidence) else None
 
 
-def rule(name: str, *, holds_for: str, precondition: Precondition, source: str) -> Callable[[Judge], Rule]:
+def rule(
+    name: str, *, holds_for: str, precondition: Precondition, source: str, needs_load: bool = True
+) -> Callable[[Judge], Rule]:
     """Make a function the rule of this id."""
-    return lambda judge: Rule(name, holds_for, precondition, source, judge)
+    return lambda judge: Rule(name, holds_for, precondition, source, judge, needs_load)
 
 
 def known(*knobs: str) -> Precondition:

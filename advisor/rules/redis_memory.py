@@ -100,6 +100,7 @@ def _sensible(needed: float, ceiling: float) -> int:
         evidence.number(_MAXMEMORY) and evidence.redis.used_memory_bytes is not None
     ),
     source="INFO memory and stats; Redis documentation, key eviction; sizes of KATO 3.10.1's keys",
+    needs_load=False,
 )
 def maxmemory_too_small(evidence: Evidence) -> Finding | None:
     """A Redis that is full throws data away or refuses to learn, by its policy; either way the deployment

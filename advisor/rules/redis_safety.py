@@ -66,6 +66,7 @@ def _stop_evicting(evidence: Evidence) -> Change:
     holds_for=_HOLDS_FOR,
     precondition=known(_POLICY, _MAXMEMORY),
     source="Redis documentation, key eviction; KATO 3.10.1: pattern keys carry no time to live",
+    needs_load=False,
 )
 def may_evict_patterns(evidence: Evidence) -> Finding | None:
     """With an allkeys policy Redis throws away any key once it is full, pattern frequencies and metadata
@@ -94,6 +95,7 @@ def may_evict_patterns(evidence: Evidence) -> Finding | None:
     holds_for=_HOLDS_FOR,
     precondition=lambda evidence: evidence.redis.evicted_keys is not None,
     source="INFO stats, evicted_keys; Redis documentation, key eviction",
+    needs_load=False,
 )
 def keys_evicted(evidence: Evidence) -> Finding | None:
     """An evicted key is data lost during the run: learned patterns under an allkeys policy, sessions and
@@ -133,6 +135,7 @@ def keys_evicted(evidence: Evidence) -> Finding | None:
     holds_for=_HOLDS_FOR,
     precondition=known("redis.save", "redis.appendonly"),
     source='Redis documentation, persistence; KATO 3.10.1 config/redis.conf ships save "" and appendonly no',
+    needs_load=False,
 )
 def not_persistent(evidence: Evidence) -> Finding | None:
     """Without snapshots and without an append-only file a restart of Redis empties it: sessions are gone,
@@ -181,6 +184,7 @@ def _container_limit(evidence: Evidence) -> float | None:
     holds_for="Redis or Valkey in a container",
     precondition=lambda evidence: bool(_container_limit(evidence) and evidence.number(_MAXMEMORY)),
     source="Docker documentation, memory limits; KATO 3.10.1 deployment: limit and maxmemory are both 8 GB",
+    needs_load=False,
 )
 def container_limit(evidence: Evidence) -> Finding | None:
     """A container that may hold no more than maxmemory is killed by the kernel before Redis itself would
@@ -207,6 +211,7 @@ def container_limit(evidence: Evidence) -> Finding | None:
     holds_for=_HOLDS_FOR,
     precondition=lambda evidence: bool(_memory(evidence) and evidence.number(_MAXMEMORY)),
     source="Redis documentation, maxmemory; Linux, out-of-memory killer",
+    needs_load=False,
 )
 def maxmemory_beyond_memory(evidence: Evidence) -> Finding | None:
     """A limit that the machine's memory ends before is none: what it promises, refused writes or evictions

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from bench.capacity.growth import SizeOutcome
 from bench.capacity.laws import subject
 from bench.capacity.observe import binding
 from bench.gate.objectives import Objective
+from bench.record import redis_full
 from bench.record.estimates import Estimates
 from bench.record.reader import RunRecord, Series
 from bench.stats.quantiles import Estimate
@@ -50,8 +49,8 @@ def size_outcome(record: RunRecord, patterns: int, sessions: int, bounds: Sequen
         slowest=max((one.value for one in medians.values() if one.value is not None), default=None),
         learned=_gauges(metrics, preload.end if preload else None),
         final=_gauges(metrics, measure.end if measure else None),
-        evicted=_rise(metrics.get(("redis", "", "evicted_keys_total"))),
-        refused=_rise(metrics.get(("redis", "", "oom_errors_total"))),
+        evicted=redis_full.evicted(metrics),
+        refused=redis_full.refused(metrics),
         utilisation=first.utilisation if first else None,
         machine_busy=first.machine_busy if first else None,
         level=soundness.level,
@@ -83,12 +82,3 @@ def _gauges(metrics: Mapping[tuple[str, str, str], Series], at: float | None) ->
             after = values[times >= at]
             found[gauge] = float(after[0] if len(after) else values[-1])
     return found
-
-
-def _rise(counter: Series | None) -> float:
-    """How much a counter grew over the whole record, a restart of its server counted from zero."""
-    if counter is None:
-        return 0.0
-    _, values = counter
-    steps = np.diff(values)
-    return float(np.where(steps < 0, values[1:], steps).sum())

@@ -19,10 +19,19 @@ def per_second(
     if len(times) < 2:
         return None
     order = np.argsort(times, kind="stable")
-    steps = np.diff(values[order])
-    grown = np.concatenate([[0.0], np.cumsum(np.where(steps < 0, values[order][1:], steps))])
+    grown = np.concatenate([[0.0], np.cumsum(_steps(values[order]))])
     first, last = max(start, float(times[order[0]])), min(end, float(times[order[-1]]))
     if last <= first or last - first < LEAST_COVERAGE * (end - start):
         return None
     at = np.interp([first, last], times[order], grown)
     return float(at[1] - at[0]) / (last - first)
+
+
+def rise(values: NDArray[np.float64]) -> float:
+    """How much a counter grew from its first sample to its last. A fall is a restart from zero."""
+    return float(_steps(values).sum())
+
+
+def _steps(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    steps = np.diff(values)
+    return np.where(steps < 0, values[1:], steps)

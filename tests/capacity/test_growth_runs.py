@@ -184,7 +184,7 @@ def test_a_size_that_is_never_sound_is_left_out_and_named() -> None:
 
 @pytest.mark.parametrize(("unsound", "kept"), [(2, 3), (3, 2)])
 def test_a_session_run_that_is_unsound_is_repeated_and_then_named(unsound: int, kept: int) -> None:
-    paper, spoiled = Paper(), []
+    paper, spoiled = Paper(), list[SizeOutcome]()
 
     def measure(patterns: int, sessions: int, rate: float, seconds: float) -> SizeOutcome:
         outcome = paper(patterns, sessions, rate, seconds)
@@ -206,7 +206,7 @@ def full_from(limit: int, **lost: float) -> tuple[Paper, GrowthOutcome]:
         outcome = paper(patterns, sessions, rate, seconds)
         if patterns < limit:
             return outcome
-        return replace(outcome, learned={"redis": 1e6 + 1200 * limit}, **lost)
+        return replace(outcome, learned={"redis": 1e6 + 1200 * limit}, **lost)  # type: ignore[arg-type]
 
     return paper, GrowthRuns(SIZES, BOUNDS, 10, 20, measure).run()
 

@@ -72,3 +72,24 @@ def test_a_spell_of_failures_is_two_events_that_agree_on_its_length(failures: in
     assert back["after_seconds"] == pytest.approx(back["t"] - failed["t"], abs=1e-3)
     assert moody.closed
     assert closing["error"] == "OSError: closing fails too"
+
+
+def test_the_end_is_sampled_however_long_the_interval() -> None:
+    """A counter that rose in the last moment is what tells why a run ended."""
+    sent: list[tuple[bytes, Any]] = []
+    stop = threading.Event()
+    moody = Moody(0, 0.0)
+    sampler = Sampler(
+        moody,  # type: ignore[arg-type]
+        origin=time.monotonic(),
+        interval=60.0,
+        offset=30.0,
+        stop=stop,
+        emit=lambda kind, value: sent.append((kind, value)),
+    )
+    sampler.start()
+    stop.set()
+    sampler.join(5)
+
+    assert [kind for kind, _ in sent] == [frames.METRICS, frames.EVENT]
+    assert moody.closed
