@@ -89,7 +89,7 @@ def _judged(summary: Summary, advised: bool) -> tuple[Tone, str]:
         return "mixed", "Measured, with a critical finding"
     if not advised:
         return "plain", "Measured"
-    changes = urgent(summary.findings) is not None
+    changes = any(finding.recommendations for finding in summary.findings)
     return "plain", "Measured, with advice" if changes else "Measured, and nothing needs changing"
 
 
@@ -132,7 +132,11 @@ def _first(summary: Summary, advised: bool) -> str:
         return "measure again before changing anything"
     change = urgent(summary.findings)
     if change is None:
-        return "nothing needs to be changed"
+        advised_changes = sum(len(finding.recommendations) for finding in summary.findings)
+        if not advised_changes:
+            return "nothing needs to be changed"
+        many = "1 change is" if advised_changes == 1 else f"{advised_changes} changes are"
+        return f"nothing is urgent, but {many} advised"
     _, recommendation = change
     new = value(recommendation.knob, recommendation.new)
     if recommendation.new is None:
