@@ -124,8 +124,15 @@ def test_what_cannot_be_advised_on_gets_its_sentence_and_code(
 
 
 def test_a_run_without_a_measure_phase(copy: Path) -> None:
-    edited(copy, cut_off)
-    for table in ("requests.parquet", "histograms.parquet"):
+    tables = ("requests.parquet", "histograms.parquet")
+
+    def never_began(manifest: dict[str, Any]) -> None:
+        cut_off(manifest)
+        for table in tables:
+            del manifest["files"][table]
+
+    edited(copy, never_began)
+    for table in tables:
         (copy / table).unlink()
     done = run("advise", str(copy))
     assert done.returncode == 2
