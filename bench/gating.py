@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -148,7 +149,7 @@ def gate_code(report: GateReport) -> ExitCode:
 
 
 def _read_set(side: str, texts: Sequence[str], base: Path | None) -> list[RunValues]:
-    names = [name.strip() for text in texts for name in text.split(",") if name.strip()]
+    names = [name for text in texts for name in _names(text)]
     if not names:
         raise UsageError(f"Side {side} names no run; give ids, paths or a baseline file, joined by commas.")
     runs = [run for name in names for run in _read(name, base)]
@@ -162,6 +163,14 @@ def _read_set(side: str, texts: Sequence[str], base: Path | None) -> list[RunVal
             f"The runs of side {side} were not measured alike ({'; '.join(mixed)}); name runs of one target."
         )
     return runs
+
+
+def _names(text: str) -> list[str]:
+    """Names joined by commas; a path that is there may have commas of its own."""
+    with contextlib.suppress(OSError):
+        if Path(text).exists():
+            return [text] if text else []
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _read(name: str, base: Path | None) -> list[RunValues]:

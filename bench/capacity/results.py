@@ -210,6 +210,8 @@ def read(path: Path, model: type[Result]) -> Result:
         if found["schema_version"] > SCHEMA_VERSION:
             raise UsageError(f"{path} is of a newer kato-bench; update kato-bench.")
         return model.model_validate(found)
+    except IsADirectoryError:
+        raise UsageError(f"{path} is a folder; name the file of a capacity {kind} in it.") from None
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist; make one with `kato-bench capacity {kind}`.") from None
     except ValidationError as error:

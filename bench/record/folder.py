@@ -18,6 +18,8 @@ MANIFEST = "run.json"
 
 #: Colons are not allowed in file names everywhere, so the time of day is written with hyphens.
 _STAMP = "%Y-%m-%dT%H-%M-%SZ"
+#: Letters of a name that a sentence repeats.
+_SHOWN = 100
 _NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-.+-[a-z]{4}")
 
 
@@ -71,10 +73,14 @@ def find_run(name: str, base: Path | None = None) -> Path:
     if not name:
         raise UsageError("A run must be named: its id, the beginning of one, `latest`, or a path.")
     path = Path(name)
-    if (path / MANIFEST).exists():
+    if path.name == MANIFEST and _exists(path):
+        return path.parent
+    if _exists(path / MANIFEST):
         return path
     base = base or DEFAULT_BASE
     runs = list_runs(base)
+    if "/" in name or (not runs and _exists(path)):
+        raise UsageError(_no_run_at(path))
     if not runs:
         raise UsageError(
             f"There is no run in {base}; measure one with `kato-bench run`, or name it by its path."
@@ -90,5 +96,25 @@ def find_run(name: str, base: Path | None = None) -> Path:
     if matches:
         shown = ", ".join(run.name for run in matches[:3]) + (", …" if len(matches) > 3 else "")
         raise UsageError(f"`{name}` means {len(matches)} runs in {base}: {shown}; write more of the id.")
+    if _exists(path):
+        raise UsageError(_no_run_at(path))
     near = difflib.get_close_matches(name, by_id, n=1, cutoff=0.0)
-    raise UsageError(f"There is no run `{name}` in {base}; the nearest is {near[0]}.")
+    raise UsageError(f"There is no run `{_short(name)}` in {base}; the nearest is {near[0]}.")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        # A name too long for a file system, or in a folder that may not be looked into.
+        return False
+
+
+def _no_run_at(path: Path) -> str:
+    if _exists(path):
+        return f"{path} is no run: it has no {MANIFEST}; name the folder of one."
+    return f"There is no {_short(str(path))}; name the folder of a run."
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"

@@ -35,6 +35,14 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
+def test_a_path_with_a_comma_is_one_run(folder: Path) -> None:
+    place = folder.parent / "a,b"
+    place.mkdir()
+    moved = folder.rename(place / folder.name)
+    done = run("compare", str(moved), str(moved))
+    assert "stands on both sides" in done.stderr or "is qualified" in done.stderr
+
+
 @pytest.mark.parametrize(
     "world",
     [

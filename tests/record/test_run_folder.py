@@ -66,6 +66,29 @@ def test_runs_are_found_by_id_prefix_letters_path_and_latest(tmp_path: Path) -> 
         find_run("2026-11-23T09-00-00Z-train-qqqz", tmp_path)
 
 
+def test_a_run_may_be_named_by_the_path_of_its_manifest(tmp_path: Path) -> None:
+    (folder,) = made(tmp_path, "2026-11-23T09-00-00Z-train-qqqq")
+    assert find_run(str(folder / "run.json")) == folder
+
+
+@pytest.mark.parametrize("runs", [(), ("2026-11-23T09-00-00Z-train-qqqq",)])
+def test_a_path_without_a_run_is_called_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: tuple[str, ...]
+) -> None:
+    made(tmp_path / "runs", *runs)
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name in ("folder", "./folder", str(tmp_path / "folder")):
+        with pytest.raises(UsageError, match=r"folder is no run: it has no run\.json"):
+            find_run(name, tmp_path / "runs")
+    with pytest.raises(UsageError, match=r"There is no no/where; name the folder of a run"):
+        find_run("no/where", tmp_path / "runs")
+    for name in ("x" * 5000, "x/" + "y" * 5000):
+        with pytest.raises(UsageError) as told:
+            find_run(name, tmp_path / "runs")
+        assert len(str(told.value)) < 400
+
+
 def test_no_run_at_all(tmp_path: Path) -> None:
     assert list_runs(tmp_path / "nothing") == []
     with pytest.raises(UsageError, match="There is no run in"):
