@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Annotated
 
 import typer
 
@@ -13,13 +14,22 @@ app = typer.Typer()
 
 
 @app.command("list")
-def list_(out: options.Out = None, json_: options.Json = False) -> None:
+def list_(
+    every: Annotated[
+        bool, typer.Option("--all", help="those too that are steps of a gate, a search or a growth")
+    ] = False,
+    out: options.Out = None,
+    json_: options.Json = False,
+) -> None:
     """List the recorded runs, newest first."""
     from bench.record.folder import list_runs
+    from bench.record.origin import is_inner
     from bench.record.reader import RunRecord
     from bench.report.model import list_row
 
-    rows = [list_row(RunRecord(folder)) for folder in list_runs(out)]
+    runs = list_runs(out)
+    shown = runs if every else [folder for folder in runs if not is_inner(folder)]
+    rows = [list_row(RunRecord(folder)) for folder in shown]
     if json_:
         from dataclasses import asdict
 
@@ -28,6 +38,9 @@ def list_(out: options.Out = None, json_: options.Json = False) -> None:
         from bench.report.terminal import print_list
 
         print_list(rows, sys.stdout)
+        if hidden := len(runs) - len(shown):
+            many = "1 more is a step" if hidden == 1 else f"{hidden} more are steps"
+            print(f"{many} of a gate, a search or a growth: --all")
 
 
 @app.command()

@@ -41,7 +41,8 @@ def find(name: str) -> Knob:
             return knob
     near = _nearest(name)
     raise UnknownKnob(
-        f"no knob is called {name!r}" + (f"; the nearest are {', '.join(near)}" if near else "")
+        f"no knob is called {name!r}"
+        + (f"; the nearest are {', '.join(near)}" if near else "; `kato-bench knobs` lists them")
     )
 
 

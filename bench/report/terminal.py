@@ -47,7 +47,7 @@ def render_list(rows: Sequence[ListRow], width: int) -> RenderableType:
     table = _table(["run", "status"], ["requests", "errors"], ["judged"], padding=0)
     if width >= _WIDE:
         table.add_column("load")
-    table.add_column("tags", overflow="fold", ratio=1)
+    table.add_column("tags", overflow="ellipsis", no_wrap=True, ratio=1)
     for row in rows:
         judged = Text("\n").join(word(one) for one in (row.soundness, row.objectives) if one)
         numbers = ["" if number is None else words.count(number) for number in (row.requests, row.errors)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import socket
@@ -11,6 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from bench.cli import main
 
 from .conftest import COMMAND, environment, run
 
@@ -139,3 +142,36 @@ def test_a_broken_stdout_is_no_traceback(shell: str, code: int, words: str, tmp_
     assert done.returncode == code, done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_knobs_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["knobs", "kato.KATO_U"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert "kato.KATO_USE_INDEXING\n    true or false; KATO ships true; acts after a restart" in shown
+    assert "change nothing" in shown
+    assert "kato.KATO_USE_BLOOM_FILTER" in shown
+    with pytest.raises(SystemExit) as refused:
+        main(["knobs", "nothing.like"])
+    assert refused.value.code == 2
+    assert "'nothing.like'" in capsys.readouterr().err
+
+
+def test_steps_of_other_commands_are_listed_on_demand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(_EXAMPLE, tmp_path / _EXAMPLE.name)
+    inner = tmp_path / (_EXAMPLE.name[:-4] + "zzzz")
+    shutil.copytree(_EXAMPLE, inner)
+    manifest = json.loads((inner / "run.json").read_text())
+    manifest["run"] = inner.name
+    manifest["plan"]["tags"] = manifest["tags"] = {"side": "baseline", "pair": "1"}
+    (inner / "run.json").write_text(json.dumps(manifest))
+    for arguments, seen in ((["list"], False), (["list", "--all"], True)):
+        with pytest.raises(SystemExit):
+            main([*arguments, "--out", str(tmp_path)])
+        shown = capsys.readouterr().out
+        assert _EXAMPLE.name in shown
+        assert (inner.name in shown) == seen
+        assert ("1 more is a step" in shown) != seen
