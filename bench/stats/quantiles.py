@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -57,8 +57,14 @@ def t_quantile(probability: float, freedom: float) -> float:
 
 
 def percentile(seconds: PerSecond, q: float) -> Estimate:
-    """Quantile `q` of per-second histograms [(second, histogram), ...], in seconds."""
-    return _of_histograms(seconds, lambda part: part.quantile(q), required(q), _sections_for(q))
+    """Quantile `q` of per-second histograms [(second, histogram), ...], in seconds.
+
+    Above the median its interval does not reach below the median, where it cannot be."""
+    found = _of_histograms(seconds, lambda part: part.quantile(q), required(q), _sections_for(q))
+    if q <= 0.5 or found.value is None or found.low is None:
+        return found
+    median = Histogram.merged(part for _, part in seconds).quantile(0.5)
+    return replace(found, low=max(found.low, min(found.value, median or 0.0)))
 
 
 def mean(seconds: PerSecond) -> Estimate:

@@ -170,3 +170,13 @@ def test_wilson_refuses_the_impossible() -> None:
 def test_requests_needed_to_prove_the_absence_of_failures(bound: float) -> None:
     n = required_without_hits(bound)
     assert (wilson(0, n).high or 1) < bound <= (wilson(0, n - 1).high or 1)
+
+
+def test_the_interval_of_a_tail_does_not_reach_below_the_median() -> None:
+    """One slow second among fast ones: the sections' spread alone would reach down to nothing."""
+    fast, slow = (Histogram.from_values([value] * 200) for value in (0.010, 0.500))
+    seconds = [(float(at), slow if at == 3 else fast) for at in range(10)]
+    found = percentile(seconds, 0.95)
+    assert found.value is not None
+    assert found.low is not None
+    assert 0.0099 < found.low <= found.value
