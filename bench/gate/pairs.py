@@ -59,7 +59,7 @@ class Pair:
 @dataclass(frozen=True)
 class Repeated:
     """A measurement for which its pair was measured again: an unsound one, or one under a condition that
-    passes (not steady, optimising, throttled)."""
+    passes (disturbed, optimising, throttled)."""
 
     side: Side
     run: str
@@ -178,7 +178,7 @@ class _Gate:
             if run.status == "interrupted":
                 return measured
             unsound = run.soundness == "unsound"
-            passing = run.soundness == "qualified" and not run.overloaded
+            passing = run.transient and not run.overloaded
             if unsound or (passing and sum(not one.unsound for one in self._repeated) < MOST_REPEATED):
                 self._repeated.append(Repeated(side, run.run, run.reasons, unsound))
                 self._say(f"{run.soundness}, so that pair {number} is measured again: {run.reasons[0]}")

@@ -26,6 +26,9 @@ from bench.stats.quantiles import required
 if TYPE_CHECKING:
     from bench.record.reader import RunRecord
 
+#: A drift within a run is not among them: pairs in turns and one value a run take it in, and in short runs
+#: it is often chance.
+_TRANSIENT = frozenset({"disturbed", "qdrant_optimising", "target_throttled"})
 #: The name under which what belongs to no single operation stands.
 ALL = "all"
 
@@ -91,6 +94,7 @@ class RunValues(BaseModel):
     soundness: Literal["sound", "qualified", "unsound"] | None
     reasons: list[str] = Field(default_factory=list, description="why it is not simply sound")
     overloaded: bool = Field(default=False, description="times are lower bounds")
+    transient: bool = Field(default=False, description="under a condition that passes: measuring again helps")
     values: dict[str, dict[str, Number]]
     requests: dict[str, Count]
     errors: dict[str, Count]
@@ -142,6 +146,7 @@ def run_values(record: RunRecord) -> RunValues:
         soundness=soundness.level if soundness else None,
         reasons=[reason.sentence for reason in reasons],
         overloaded=any(reason.code == "overloaded" for reason in reasons),
+        transient=any(reason.code in _TRANSIENT for reason in reasons),
         values=_values(record, operations),
         requests={name: totals.requests for name, totals in counts.items()},
         errors={name: totals.errors for name, totals in counts.items()},

@@ -50,8 +50,10 @@ class Machine:
             return run.model_copy(update={"status": "interrupted", "soundness": None})
         if what == "broken":
             raise UnreachableError("it does not answer.")
-        if what == "not steady":
-            return run.model_copy(update={"soundness": "qualified", "reasons": ["not steady"]})
+        if what == "disturbed":
+            return run.model_copy(
+                update={"soundness": "qualified", "reasons": ["disturbed"], "transient": True}
+            )
         if what == "unsound":
             return run.model_copy(update={"soundness": "unsound", "reasons": ["steal was high"]})
         return run
@@ -140,10 +142,10 @@ def test_too_many_unsound_ones_end_it() -> None:
 
 
 def test_conditions_that_pass_are_waited_for_but_not_for_ever() -> None:
-    machine = Machine(odd=lambda number: "not steady" if number in (2, 5) else None)
+    machine = Machine(odd=lambda number: "disturbed" if number in (2, 5) else None)
     outcome = machine.gate(Rules(pairs=4, max_pairs=4))
     assert [(one.run, one.unsound) for one in outcome.repeated] == [("run2", False), ("run5", False)]
-    never = Machine(odd=lambda number: "not steady").gate(Rules(pairs=4, max_pairs=4))
+    never = Machine(odd=lambda number: "disturbed").gate(Rules(pairs=4, max_pairs=4))
     assert len(never.repeated) == 3
     assert len(never.pairs) == 4
     assert never.verdict == "pass"
