@@ -102,7 +102,11 @@ def test_a_shell_reads_the_line_as_the_words(plan: Plan) -> None:
     rate=st.floats(1e-3, 1e5),
     session=st.dictionaries(
         st.from_regex(r"[a-z_]{1,8}", fullmatch=True),
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(max_size=8),
         max_size=3,
     ),
 )

@@ -12,6 +12,8 @@ from .bed import Bed
 from .conftest import GROUPS
 from .probes import PROBES
 
+pytestmark = pytest.mark.slow
+
 #: In the order of the groups: a deadlock ends the worker that it hits, and with it that deployment's use.
 NAMES = [name for names in GROUPS.values() for name in names]
 

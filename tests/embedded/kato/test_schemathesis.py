@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import Case
 from test_contract_openapi import OPERATIONS
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = 12
 ENDPOINTS = [line.split()[:2] for line in OPERATIONS.strip().splitlines()]
 
