@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from advisor import series
 from advisor.evidence import (
     PARTS,
     ClickHouseUse,
@@ -19,7 +18,8 @@ from advisor.evidence import (
     QdrantUse,
     RedisUse,
 )
-from advisor.series import Series
+from bench.stats import series
+from bench.stats.series import Series
 
 SeriesByKey = Mapping[tuple[str, str, str], Series]
 

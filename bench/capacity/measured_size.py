@@ -10,8 +10,9 @@ from bench.capacity.observe import binding
 from bench.gate.objectives import Objective
 from bench.record import redis_full
 from bench.record.estimates import Estimates
-from bench.record.reader import RunRecord, Series
+from bench.record.reader import RunRecord
 from bench.stats.quantiles import Estimate
+from bench.stats.series import Series
 
 #: Gauge -> (source, instance, metric).
 _GAUGES = {

@@ -14,18 +14,18 @@ from bench.gate.soundness import THROTTLED, Measurements
 from bench.record.estimates import Estimates
 from bench.record.finalise import iterate_requests
 from bench.stats import steady
-from bench.stats.counters import per_second
+from bench.stats.series import Series, mean, per_second, within
 
 if TYPE_CHECKING:
     from bench.record.manifest import LoadEnds, Phase
-    from bench.record.reader import RunRecord, Series
+    from bench.record.reader import RunRecord
 
 _OPTIMISING = 1.0
 
 #: Operations rarer than this share of all requests are not asked whether they are steady.
 LEAST_SHARE = 0.2
 
-Metrics = Mapping[tuple[str, str, str], "Series"]
+Metrics = Mapping[tuple[str, str, str], Series]
 
 
 def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
@@ -37,12 +37,11 @@ def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
     estimates = Estimates(record)
     typical = estimates.percentile(0.95, kind="service").value or 0.0
     rows = _Rows(record, phase, settled=min(typical, (phase.end - phase.start) / 2))
-    metrics = record.metrics()
-    throttled = _throttled(metrics, phase)
+    metrics, window = record.metrics(), (phase.start, phase.end)
+    throttled = _throttled(metrics, window)
     target = record.manifest.target
-    steal = _within(metrics.get(("host", "", "cpu_steal_share")), phase)
     statuses = [
-        _within(series, phase)
+        within(series, *window)
         for (source, _, name), series in metrics.items()
         if (source, name) == ("qdrant", "status")
     ]
@@ -54,9 +53,9 @@ def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
         dropped_by_target=rows.dropped - rows.dropped_late,
         dispatch_lag_p99=estimates.percentile(0.99, kind="lag").value,
         response_p95=record.histogram().quantile(0.95),
-        generator_cpu=_generator_cpu(metrics, phase),
+        generator_cpu=_generator_cpu(metrics, window),
         throttled=throttled,
-        steal=float(steal.mean()) if len(steal) else None,
+        steal=mean(metrics.get(("host", "", "cpu_steal_share")), *window),
         in_flight_integral=sum(end["in_flight_seconds"] - end["unanswered_seconds"] for end in ends)
         if ends and not load.missing_end
         else None,
@@ -65,7 +64,7 @@ def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
         backlog_end=rows.open_at_end,
         steadiness=_steadiness(estimates),
         qdrant_optimising=any((values == _OPTIMISING).any() for values in statuses) if qdrant_seen else None,
-        foreign_cores=foreign_cores(record, metrics, phase),
+        foreign_cores=foreign_cores(record.manifest, metrics, window),
         cores=record.manifest.fingerprint.must_match.cores,
         # The embedded deployment runs in the generator's own control group.
         target_throttled=throttled > THROTTLED
@@ -103,35 +102,24 @@ def _open(due: NDArray[np.float64], over: NDArray[np.float64], at: float) -> int
     return int(((due <= at) & (over > at)).sum())
 
 
-def _within(series: Series | None, phase: Phase) -> NDArray[np.float64]:
-    if series is None:
-        return np.empty(0)
-    times, values = series
-    return values[(times >= phase.start) & (times <= (phase.end or 0.0))]
-
-
-def _throttled(metrics: Metrics, phase: Phase) -> float | None:
+def _throttled(metrics: Metrics, window: tuple[float, float]) -> float | None:
     """Share of the control group's periods in which it was held back; a group without a quota has none."""
-    throttled = _per_second(metrics.get(("host", "", "cgroup_cpu_throttled_periods_total")), phase)
-    periods = _per_second(metrics.get(("host", "", "cgroup_cpu_periods_total")), phase)
+    throttled = per_second(metrics.get(("host", "", "cgroup_cpu_throttled_periods_total")), *window)
+    periods = per_second(metrics.get(("host", "", "cgroup_cpu_periods_total")), *window)
     if throttled is None or periods is None:
         return None
     return throttled / periods if periods else 0.0
 
 
-def _generator_cpu(metrics: Metrics, phase: Phase) -> float | None:
+def _generator_cpu(metrics: Metrics, window: tuple[float, float]) -> float | None:
     """The busiest load process' share of its core, as the collector saw it from outside."""
     shares = [
         share
         for (source, instance, name), series in metrics.items()
         if (source, name) == ("process", "cpu_seconds_total") and instance.startswith("load-")
-        if (share := _per_second(series, phase)) is not None
+        if (share := per_second(series, *window)) is not None
     ]
     return max(shares, default=None)
-
-
-def _per_second(series: Series | None, phase: Phase) -> float | None:
-    return None if series is None or phase.end is None else per_second(*series, phase.start, phase.end)
 
 
 def _steadiness(estimates: Estimates) -> steady.Steadiness | None:

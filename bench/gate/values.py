@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bench.gate.disturbance import busy_share, foreign_cores
+from bench.gate.disturbance import Metrics, busy_share, foreign_cores
 from bench.plan import load_shape
 from bench.record.manifest import MustMatch
 from bench.record.recall import as_kato_asks, recall_of
 from bench.record.vocabulary import LOST, OPERATIONS
-from bench.stats.counters import per_second
 from bench.stats.quantiles import required
+from bench.stats.series import mean, per_second
 
 if TYPE_CHECKING:
     from bench.record.reader import RunRecord
@@ -140,6 +140,7 @@ def run_values(record: RunRecord) -> RunValues:
     counts = {name: record.count(None if name == ALL else name) for name in (*operations, ALL)}
     target = manifest.plan.target
     phase, metrics = record.phase("measure"), record.metrics()
+    window = (phase.start, phase.end) if phase is not None and phase.end and phase.end > phase.start else None
     return RunValues(
         run=manifest.run,
         status=manifest.status,
@@ -147,13 +148,13 @@ def run_values(record: RunRecord) -> RunValues:
         reasons=[reason.sentence for reason in reasons],
         overloaded=any(reason.code == "overloaded" for reason in reasons),
         transient=any(reason.code in _TRANSIENT for reason in reasons),
-        values=_values(record, operations),
+        values=_values(record, operations, metrics, window),
         requests={name: totals.requests for name, totals in counts.items()},
         errors={name: totals.errors for name, totals in counts.items()},
         must_match=manifest.fingerprint.must_match,
-        foreign_cores=foreign_cores(record, metrics, phase) if phase is not None else None,
-        machine_busy=busy_share(metrics, phase) if phase is not None else None,
-        machine_seconds=_machine_seconds(record),
+        foreign_cores=foreign_cores(manifest, metrics, window) if window else None,
+        machine_busy=busy_share(metrics, window) if window else None,
+        machine_seconds=mean(metrics.get(("machine", "", "work_seconds")), *window) if window else None,
         load=load_shape(manifest.plan),
         compared=Compared(
             kind=target.kind,
@@ -166,23 +167,23 @@ def run_values(record: RunRecord) -> RunValues:
     )
 
 
-def _values(record: RunRecord, operations: list[str]) -> dict[str, dict[str, float]]:
-    phase = record.phase("measure")
-    seconds = phase.end - phase.start if phase is not None and phase.end is not None else 0.0
-    found: dict[str, dict[str, float]] = {name: dict(_times(record, name)) for name in operations}
-    found[ALL] = dict(_cpu(record)) | dict(_recall(record))
+def _values(
+    record: RunRecord, operations: list[str], metrics: Metrics, window: tuple[float, float] | None
+) -> dict[str, dict[str, float]]:
+    rows = record.requests(["due", "sent", "done", "operation", "phase", "error"])
+    found: dict[str, dict[str, float]] = {name: dict(_times(rows, name)) for name in operations}
+    found[ALL] = (dict(_cpu(record, metrics, window)) if window else {}) | dict(_recall(record))
     for name, values in found.items():
         totals = record.count(None if name == ALL else name)
         if totals.requests:
             values["errors"] = totals.errors / totals.requests
-        if seconds:
-            values["rate"] = (totals.requests - totals.errors) / seconds
+        if window:
+            values["rate"] = (totals.requests - totals.errors) / (window[1] - window[0])
     return found
 
 
-def _times(record: RunRecord, operation: str) -> Iterator[tuple[str, float]]:
+def _times(table: pa.Table, operation: str) -> Iterator[tuple[str, float]]:
     """Exact percentiles, from the rows: the histograms' buckets are as wide as the differences looked for."""
-    table = record.requests(["due", "sent", "done", "operation", "phase", "error"])
     mine = pc.and_(pc.equal(table["operation"], operation), pc.equal(table["phase"], "measure"))
     timed = pc.is_in(table["error"].cast("string"), value_set=pa.array(["", *LOST]))
     rows = table.filter(pc.and_(mine, timed))
@@ -197,18 +198,16 @@ def _times(record: RunRecord, operation: str) -> Iterator[tuple[str, float]]:
                     yield f"{kind}_{name}", value
 
 
-def _cpu(record: RunRecord) -> Iterator[tuple[str, float]]:
+def _cpu(record: RunRecord, metrics: Metrics, window: tuple[float, float]) -> Iterator[tuple[str, float]]:
     """CPU-seconds of the measure phase over the requests answered in it, background work included."""
-    phase, answered = record.phase("measure"), record.count().answered
-    target = record.manifest.target
-    if phase is None or phase.end is None or target is None or not answered:
+    answered, target = record.count().answered, record.manifest.target
+    if target is None or not answered:
         return
-    metrics = record.metrics()
-    used: dict[str, float | None] = {}
-    for part in target.parts:
-        series = metrics.get(("process", part.name, "cpu_seconds_total"))
-        used[part.name] = per_second(*series, phase.start, phase.end) if series else None
-    rate = answered / (phase.end - phase.start)
+    used = {
+        part.name: per_second(metrics.get(("process", part.name, "cpu_seconds_total")), *window)
+        for part in target.parts
+    }
+    rate = answered / (window[1] - window[0])
     if (kato := used.get("kato")) is not None:
         yield "kato_cpu", kato / rate
     seen = [cores for cores in used.values() if cores is not None]
@@ -223,15 +222,6 @@ def _recall(record: RunRecord) -> Iterator[tuple[str, float]]:
         probe = as_kato_asks(probes, k)
         if probe is not None and probe.recall.value is not None:
             yield f"recall_{k}", probe.recall.value
-
-
-def _machine_seconds(record: RunRecord) -> float | None:
-    phase, series = record.phase("measure"), record.metrics().get(("machine", "", "work_seconds"))
-    if phase is None or phase.end is None or series is None:
-        return None
-    times, seconds = series
-    inside = seconds[(times >= phase.start) & (times <= phase.end)]
-    return float(inside.mean()) if len(inside) else None
 
 
 def flat(shape: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -31,6 +31,7 @@ from bench.record.status import judged
 from bench.record.tables import HISTOGRAM_WORDS, HISTOGRAMS, METRICS, REQUESTS
 from bench.record.writing import exclusive, write_failure
 from bench.stats.histogram import Histogram
+from bench.stats.series import Series
 
 #: A long run has some ten million histogram rows, so that their width matters.
 _COMPACT = {
@@ -42,8 +43,6 @@ _COMPACT = {
     "bucket": np.int16,
     "count": np.int32,
 }
-
-Series = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 class RunRecord:

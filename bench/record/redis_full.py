@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 
 from bench import words
-from bench.record.reader import RunRecord, Series
-from bench.stats.counters import rise
+from bench.record.reader import RunRecord
+from bench.stats.series import Series, rise
 
 _MAXMEMORY = "redis.maxmemory"
 #: No size below this is worth the trouble of another try; and room for what the load itself leaves.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.stats.counters import per_second
+from bench.stats.series import per_second
 
 if TYPE_CHECKING:
     from bench.record.manifest import Phase
@@ -40,7 +40,7 @@ def usage_of(metrics: Metrics, phase: Phase | None, rate: float | None) -> dict[
     for name in dict.fromkeys(name for name in names if "/" not in name):
         cores = cpu = None
         if phase is not None and phase.end is not None and (_SOURCE, name, _CPU) in metrics:
-            cores = per_second(*metrics[_SOURCE, name, _CPU], phase.start, phase.end)
+            cores = per_second(metrics[_SOURCE, name, _CPU], phase.start, phase.end)
             cpu = None if cores is None else cores * (phase.end - phase.start)
         rss = metrics.get((_SOURCE, name, _RSS))
         found[name] = Usage(

@@ -17,7 +17,8 @@ from bench.stats.quantiles import required
 
 if TYPE_CHECKING:
     from bench.record.manifest import Phase
-    from bench.record.reader import RunRecord, Series
+    from bench.record.reader import RunRecord
+    from bench.stats.series import Series
 
     Metrics = Mapping[tuple[str, str, str], Series]
 

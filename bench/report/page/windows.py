@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bench.stats.histogram import MAX_VALUE, Histogram
 from bench.stats.quantiles import required
+from bench.stats.series import cumulative
 
 #: Lengths of a window in seconds: those that people count in.
 WIDTHS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)
@@ -75,9 +76,7 @@ def growth(name: str, times: Floats, values: Floats, bounds: Floats) -> Line:
     at, read = times[order], values[order]
     if len(at) < 2:
         return Line(name, _centres(bounds), [None] * (len(bounds) - 1), width)
-    steps = np.diff(read)
-    grown = np.concatenate([[0.0], np.cumsum(np.where(steps < 0, read[1:], steps))])
-    rates = np.diff(np.interp(bounds, at, grown)) / width
+    rates = np.diff(np.interp(bounds, at, cumulative(read))) / width
     known = (bounds[:-1] >= at[0] - 0.5 * width) & (bounds[1:] <= at[-1] + 0.5 * width)
     return Line(
         name,

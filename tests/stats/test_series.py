@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor import series
+from bench.stats import series
 
 
 def made(times: list[float], values: list[float]) -> series.Series:
@@ -69,3 +69,23 @@ def test_gauges() -> None:
     assert series.growth(gauge, 0.5, 2.5) == -20
     assert series.mean(gauge, 10, 20) is None
     assert series.total_increase(made([3], [7])) == 0
+
+
+@pytest.mark.parametrize(
+    ("times", "values", "expected"),
+    [
+        ([], [], None),
+        ([5.0], [1.0], None),
+        ([0, 10, 20], [0, 10, 20], 1.0),
+        ([0, 10, 20], [100, 110, 120], 1.0),
+        ([20, 0, 10], [120, 100, 110], 1.0),  # samples come in any order
+        ([0, 10, 11, 20], [50, 60, 1, 10], 1.0),  # restarted at second 11
+        ([6, 15], [0, 4.5], 0.5),  # most of the window
+        ([8, 12], [0, 2], None),  # a part of it
+        ([30, 40], [0, 5], None),
+        ([10, 10], [0, 5], None),
+    ],
+)
+def test_how_fast_a_counter_grew(times: list[float], values: list[float], expected: float | None) -> None:
+    found = series.per_second(made(times, values), 5.0, 15.0)
+    assert found == (None if expected is None else pytest.approx(expected))
