@@ -27,8 +27,8 @@ def next_slot(now: float, first: float, interval: float) -> float:
 
 
 class Sampler:
-    """Runs one collector in a thread of its own until `stop` is set, and once more then: what ended the run
-    may have happened since the last sample. A source that is gone is not asked again.
+    """Runs one collector in a thread of its own until `stop` is set, and once more then if it counts: what
+    ended the run may have happened since the last sample. A source that is gone is not asked again.
 
     `emit(kind, value)` takes METRICS and EVENT frames; times are seconds since `origin` (CLOCK_MONOTONIC).
     A row's time is the middle of its sample: a counter was read somewhere between question and answer."""
@@ -70,7 +70,8 @@ class Sampler:
                 break
             pause = self._sample_once()
             earliest = time.monotonic() + pause
-        if not self._failures:
+        counts = any(metric.kind == "counter" for metric in self.collector.metrics.values())
+        if counts and not self._failures:
             self._sample_once()
         try:
             self.collector.close()

@@ -10,7 +10,7 @@ import pytest
 from collector_rig import wait_for
 
 from bench.collectors import sampling
-from bench.collectors.base import Discovery, Metric, Row
+from bench.collectors.base import Discovery, Metric, Row, counter, gauge
 from bench.collectors.sampling import Sampler
 from bench.record import frames
 
@@ -42,6 +42,19 @@ class Moody:
         raise OSError("closing fails too")
 
 
+def _sampler(
+    moody: Moody, stop: threading.Event, sent: list[tuple[bytes, Any]], *, interval: float, offset: float
+) -> Sampler:
+    return Sampler(
+        moody,  # type: ignore[arg-type]
+        origin=time.monotonic(),
+        interval=interval,
+        offset=offset,
+        stop=stop,
+        emit=lambda kind, value: sent.append((kind, value)),
+    )
+
+
 @pytest.fixture
 def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "BACKOFF", (0.05, 0.1))
@@ -53,14 +66,7 @@ def test_a_spell_of_failures_is_two_events_that_agree_on_its_length(failures: in
     sent: list[tuple[bytes, Any]] = []
     stop = threading.Event()
     moody = Moody(failures, seconds)
-    sampler = Sampler(
-        moody,  # type: ignore[arg-type]
-        origin=time.monotonic(),
-        interval=0.02,
-        offset=0.0,
-        stop=stop,
-        emit=lambda kind, value: sent.append((kind, value)),
-    )
+    sampler = _sampler(moody, stop, sent, interval=0.02, offset=0.0)
     sampler.start()
     wait_for(lambda: sampler.rows >= 3)
     stop.set()
@@ -74,22 +80,25 @@ def test_a_spell_of_failures_is_two_events_that_agree_on_its_length(failures: in
     assert closing["error"] == "OSError: closing fails too"
 
 
-def test_the_end_is_sampled_however_long_the_interval() -> None:
-    """A counter that rose in the last moment is what tells why a run ended."""
+class Counting(Moody):
+    metrics: ClassVar[dict[str, Metric]] = {"x": counter("what happened")}
+
+
+class Showing(Moody):
+    metrics: ClassVar[dict[str, Metric]] = {"x": gauge("how it is")}
+
+
+@pytest.mark.parametrize(("kind", "sampled"), [(Counting, True), (Showing, False)])
+def test_the_end_of_a_counter_is_sampled_however_long_the_interval(kind: type[Moody], sampled: bool) -> None:
+    """A counter that rose in the last moment is what tells why a run ended; how a gauge stands after the end
+    tells nothing of the run."""
     sent: list[tuple[bytes, Any]] = []
     stop = threading.Event()
-    moody = Moody(0, 0.0)
-    sampler = Sampler(
-        moody,  # type: ignore[arg-type]
-        origin=time.monotonic(),
-        interval=60.0,
-        offset=30.0,
-        stop=stop,
-        emit=lambda kind, value: sent.append((kind, value)),
-    )
+    moody = kind(0, 0.0)
+    sampler = _sampler(moody, stop, sent, interval=60.0, offset=30.0)
     sampler.start()
     stop.set()
     sampler.join(5)
 
-    assert [kind for kind, _ in sent] == [frames.METRICS, frames.EVENT]
+    assert [kind for kind, _ in sent] == [*([frames.METRICS] if sampled else []), frames.EVENT]
     assert moody.closed
