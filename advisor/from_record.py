@@ -35,11 +35,12 @@ def evidence_of(record: RunRecord) -> Evidence | None:
 
 def evidence_before_load(record: RunRecord) -> Evidence | None:
     """What the preload says of a run that failed there because Redis was full; None for every other run."""
-    preload, metrics, manifest = record.phase("preload"), record.metrics(), record.manifest
+    preload, manifest = record.phase("preload"), record.manifest
     if record.phase("measure") is not None or manifest.target is None:
         return None
     if preload is None or preload.end is None or preload.end <= preload.start:
         return None
+    metrics = record.metrics()
     if not redis_full.refused(metrics) and not redis_full.evicted(metrics):
         return None
     load = _load(manifest)

@@ -8,8 +8,7 @@ from dataclasses import replace
 
 from advisor.evidence import Knob
 from advisor.findings import Change, Finding
-from bench import words
-from bench.knobs.catalogue import find
+from bench.knobs.catalogue import in_words
 
 #: Knobs that set an end, where 0 says that there is none.
 _ENDLESS_AT_0 = frozenset(
@@ -84,11 +83,4 @@ def _height(knob: str, value: Knob) -> float | None:
 
 
 def _shown(knob: str, value: Knob) -> str:
-    """A value as sentences name it."""
-    if value is None:
-        return "unknown"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float) and find(knob).kind == "bytes":
-        return words.size(value) if value else "0 (no limit)"
-    return str(value)
+    return "0 (no limit)" if value == 0 and knob in _ENDLESS_AT_0 else in_words(knob, value)

@@ -13,7 +13,7 @@ from typing import TypeGuard
 
 from advisor.findings import PURPOSES, SEVERITIES, Change, Finding
 from bench import words
-from bench.knobs.catalogue import find
+from bench.knobs.catalogue import find, in_words
 from bench.knobs.knob import Knob, KnobError, Value
 
 _LIMIT = "container.redis.memory"
@@ -50,7 +50,7 @@ class _Wish:
     change: Change
 
     def __str__(self) -> str:
-        return f"{self.change.knob} {_shown(self.change)} ({self.finding.id})"
+        return f"{self.change.knob} {in_words(self.change.knob, self.change.new)} ({self.finding.id})"
 
 
 def settle(findings: Sequence[Finding], means: Means) -> Settlement:
@@ -168,7 +168,7 @@ def _step(change: Change) -> float:
 
 
 def _loss(wish: _Wish, best: _Wish) -> str:
-    said = f"{wish} was given up for {_shown(best.change)} ({best.finding.id}): "
+    said = f"{wish} was given up for {in_words(best.change.knob, best.change.new)} ({best.finding.id}): "
     lost, won = wish.change, best.change
     if lost.purpose != won.purpose:
         return f"{said}{won.purpose} comes before {lost.purpose}."
@@ -177,13 +177,6 @@ def _loss(wish: _Wish, best: _Wish) -> str:
     if _is_number(won.new):
         return f"{said}it is the smaller step."
     return f"{said}it is the safer value."
-
-
-def _shown(change: Change) -> str:
-    knob = _known(change.knob)
-    if knob is not None and knob.kind == "bytes" and _is_number(change.new):
-        return words.size(change.new)
-    return _text(change.new)
 
 
 def _text(value: Value | None) -> str:

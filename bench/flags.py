@@ -15,7 +15,7 @@ from bench.gate import objectives
 from bench.knobs import catalogue as knobs
 from bench.knobs.knob import KnobError
 from bench.loadgen.catalogue import Scenario, option_values
-from bench.plan import Arrivals, Phases, Plan, TargetPlan
+from bench.plan import Arrivals, Phases, Plan, TargetPlan, session_value
 from bench.targets.embedded import faults
 
 #: Where CI says what it builds: tag -> environment names, the first that is set counts.
@@ -210,23 +210,13 @@ def _sessions(flags: RunFlags, data: Mapping[str, object]) -> int:
 
 
 def _session_value(key: str, text: str) -> object:
-    """A session config value as JSON where it is JSON (numbers, true, lists), else the text itself.
-
-    Raises UsageError for a number that JSON cannot hold, and for lists in lists without end."""
-    import json
-
+    """Raises UsageError for a number that JSON cannot hold, and for lists in lists without end."""
     try:
-        value: object = json.loads(text)
-    except ValueError:
-        return text
+        return session_value(text)
     except RecursionError:
         raise UsageError(f"--session {key}: the value is nested too deeply.") from None
-    try:
-        # Python reads NaN, and 1e999 as infinity, but no JSON may hold them.
-        json.dumps(value, allow_nan=False)
-    except (ValueError, RecursionError):
+    except ValueError:
         raise UsageError(f"--session {key}={text[:40]}: give a number that is finite.") from None
-    return value
 
 
 def _encodable(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -93,3 +94,15 @@ def load_shape(plan: Plan) -> dict[str, Any]:
     return plan.model_dump(
         mode="json", include={"scenario", "arrivals", "phases", "data", "session", "timeout"}
     )
+
+
+def session_value(text: str) -> object:
+    """A session config value as `--session` takes it: JSON where it is JSON (numbers, true, lists), else the
+    text itself. Raises ValueError for a number that JSON cannot hold, RecursionError for endless nesting."""
+    try:
+        value: object = json.loads(text)
+    except ValueError:
+        return text
+    # Python reads NaN, and 1e999 as infinity, but no JSON may hold them.
+    json.dumps(value, allow_nan=False)
+    return value

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from advisor.patches.base import Changes, Deployment, Form, in_one_file
 from bench.knobs.catalogue import find
-from bench.record.advice import Patch
+from bench.record.advice import ARGUMENTS, Patch
 
 
 def write(changes: Changes, deployment: Deployment) -> Patch | None:
@@ -29,4 +29,4 @@ def _lines(changes: Changes) -> Iterator[str]:
             yield f"--set {shlex.quote(f'{knob.name}={knob.write(value)}')}"
 
 
-FORM = Form(write, in_one_file("set.txt"))
+FORM = Form(write, in_one_file(ARGUMENTS))

@@ -175,21 +175,17 @@ def not_persistent(evidence: Evidence) -> Finding | None:
     )
 
 
-def _container_limit(evidence: Evidence) -> float | None:
-    return evidence.number(_LIMIT) or evidence.redis.container_limit_bytes
-
-
 @rule(
     "redis.container-limit",
     holds_for="Redis or Valkey in a container",
-    precondition=lambda evidence: bool(_container_limit(evidence) and evidence.number(_MAXMEMORY)),
+    precondition=lambda evidence: bool(evidence.redis.container_limit_bytes and evidence.number(_MAXMEMORY)),
     source="Docker documentation, memory limits; KATO 3.10.1 deployment: limit and maxmemory are both 8 GB",
     needs_load=False,
 )
 def container_limit(evidence: Evidence) -> Finding | None:
     """A container that may hold no more than maxmemory is killed by the kernel before Redis itself would
     refuse a write: buffers, fragmentation and copied pages come on top of the data."""
-    limit, maxmemory = _container_limit(evidence) or 0.0, evidence.number(_MAXMEMORY) or 0.0
+    limit, maxmemory = evidence.redis.container_limit_bytes or 0.0, evidence.number(_MAXMEMORY) or 0.0
     if limit > maxmemory:
         return None
     persistent = evidence.knobs.get("redis.appendonly") == "yes" or bool(evidence.knobs.get("redis.save"))
@@ -217,7 +213,7 @@ def maxmemory_beyond_memory(evidence: Evidence) -> Finding | None:
     """A limit that the machine's memory ends before is none: what it promises, refused writes or evictions
     in place of a killed server, never comes to pass."""
     memory, maxmemory = _memory(evidence) or 0.0, evidence.number(_MAXMEMORY) or 0.0
-    if maxmemory < memory or (_container_limit(evidence) or math.inf) <= maxmemory:
+    if maxmemory < memory or (evidence.redis.container_limit_bytes or math.inf) <= maxmemory:
         return None  # Where a container ends before: `container-limit` says so.
     used = evidence.redis.used_memory_bytes
     return Finding(

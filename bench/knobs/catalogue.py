@@ -12,6 +12,7 @@ from functools import cache
 from importlib import import_module
 
 import bench.knobs
+from bench import words
 from bench.knobs.knob import Home, Knob, KnobError, Profile, UnknownKnob, Value
 
 #: The homes that whoever starts the embedded target decides on.
@@ -65,6 +66,21 @@ def parse(assignments: Sequence[str]) -> dict[str, str]:
             )
         said.setdefault(knob.name, assignment)
     return {name: find(name).write(value) for name, value in chosen.items()}
+
+
+def in_words(name: str, value: Value | None) -> str:
+    """A value of a knob as people write it, sizes in binary units. The name may be of no knob."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value == "":
+        return '""'
+    try:
+        is_size = find(name).kind == "bytes"
+    except KnobError:
+        is_size = False
+    return words.size(value) if is_size and isinstance(value, int | float) else str(value)
 
 
 def resolve(profile: Profile, chosen: Mapping[str, str], cores: int) -> dict[str, Value]:

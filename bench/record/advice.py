@@ -16,6 +16,8 @@ from bench.record.writing import replacing, write_failure
 SCHEMA_VERSION = 1
 ADVICE_FILE = "derived/advice.json"
 PATCHES = "derived/patches"
+#: Of the patches, the one that holds arguments of `kato-bench run`.
+ARGUMENTS = "set.txt"
 
 Scalar = str | int | float | bool | None
 Severity = Literal["info", "advice", "warning", "critical"]

@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from bench import words
-from bench.knobs.catalogue import find
-from bench.knobs.knob import KnobError
+from bench.knobs.catalogue import in_words
+from bench.record.advice import ARGUMENTS
 from bench.report import digits
 from bench.report.command import command_line, with_changes
 from bench.report.screen import console_for, indented, word
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.plan import Plan
-    from bench.record.advice import Advice, Finding, Patch, Prediction, Recommendation, Scalar
+    from bench.record.advice import Advice, Finding, Patch, Prediction, Recommendation
 
-#: The patch that holds arguments of `kato-bench run`.
-_ARGUMENTS = "set.txt"
 _APPLIES = {
     "live": "acts at once",
     "restart": "needs a restart",
@@ -35,7 +33,7 @@ def print_advice(advice: Advice, patches: Path, plan: Plan, file: TextIO) -> Non
     colour on a terminal only."""
     console = console_for(file)
     console.print(Group(*_sections(advice, patches)))
-    if plan.target.kind == "embedded" and (wanted := advice.files.get(_ARGUMENTS)) is not None:
+    if plan.target.kind == "embedded" and (wanted := advice.files.get(ARGUMENTS)) is not None:
         console.print(Text("\nThe same load with all of it, to see what it does:"))
         # Not wrapped by the console: it is to be copied.
         print(command_line(with_changes(plan, wanted)), file=file)
@@ -62,23 +60,8 @@ def top_lines(findings: Sequence[Finding], most: int = 3) -> list[Text]:
 
 def change(recommendation: Recommendation) -> str:
     """What is to be set from what to what: `redis.appendonly: no → yes`."""
-    old, new = (value(recommendation.knob, one) for one in (recommendation.old, recommendation.new))
+    old, new = (in_words(recommendation.knob, one) for one in (recommendation.old, recommendation.new))
     return f"{recommendation.knob}: {old} → {new}"
-
-
-def value(knob: str, shown: Scalar) -> str:
-    """The value of a knob as people write it; sizes in binary units."""
-    if shown is None:
-        return "unknown"
-    if isinstance(shown, bool):
-        return str(shown).lower()
-    if shown == "":
-        return '""'
-    try:
-        is_size = find(knob).kind == "bytes"
-    except KnobError:
-        is_size = False
-    return quantity(shown, "bytes") if is_size and isinstance(shown, int | float) else str(shown)
 
 
 def prediction(one: Prediction) -> str:

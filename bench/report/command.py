@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
+from bench.plan import session_value
+
 if TYPE_CHECKING:
     from bench.plan import Plan
 
@@ -43,10 +45,7 @@ def with_changes(plan: Plan, arguments: str) -> Plan:
         if flag == "--set":
             knobs[name] = value
         elif flag == "--session":
-            try:
-                session[name] = json.loads(value)
-            except ValueError:
-                session[name] = value
+            session[name] = session_value(value)
         else:
             raise ValueError(f"{flag} changes no plan")
     target = plan.target.model_copy(update={"knobs": knobs})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from bench import __version__, words
 from bench.errors import UsageError
+from bench.knobs.catalogue import in_words
 from bench.record.writing import replacing, write_failure
 from bench.report import advice, digits
 from bench.report.charts.chart import Chart, Size, draw
@@ -108,7 +109,7 @@ def _environment() -> Environment:
         "rate_interval": digits.estimate,
         "size": words.size,
         "change": advice.change,
-        "knob_value": lambda value, knob: advice.value(knob, value),
+        "knob_value": lambda value, knob: in_words(knob, value),
         "quantity": advice.quantity,
         "part_css": part_css,
         "both": _both,

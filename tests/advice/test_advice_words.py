@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from bench.knobs.catalogue import in_words
 from bench.plan import Arrivals, Plan, TargetPlan
 from bench.record.advice import Advice, Finding, Patch, Prediction, Recommendation, Scalar
-from bench.report.advice import change, prediction, print_advice, quantity, top_lines, value
+from bench.report.advice import change, prediction, print_advice, quantity, top_lines
 
 
 def recommendation(knob: str, old: Scalar = 1, new: Scalar = 2, **more: Any) -> Recommendation:
@@ -136,7 +137,7 @@ def test_the_top_lines_are_the_first_changes_and_each_knob_counts_once() -> None
     ],
 )
 def test_values_as_people_write_them(knob: str, plain: Scalar, said: str) -> None:
-    assert value(knob, plain) == said
+    assert in_words(knob, plain) == said
     assert change(recommendation(knob, plain, plain)) == f"{knob}: {said} → {said}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from bench.record.advice import ARGUMENTS, PATCHES
 from bench.record.reader import RunRecord
 from tests.story.faults import chat, vectors
 from tests.story.stage import (
@@ -24,7 +25,7 @@ from tests.story.stage import (
 
 def patched(run: str) -> dict[str, str]:
     """The deployment's settings once the patch file of the run's advice is applied."""
-    lines = (FOLDER / run / "derived" / "patches" / "set.txt").read_text().split()
+    lines = (FOLDER / run / PATCHES / ARGUMENTS).read_text().split()
     chosen = dict(word.split("=", 1) for word in lines if "=" in word)
     return {**FAULTS, **chosen}
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from bench import words
+from bench.knobs.catalogue import in_words
 from bench.report import digits
-from bench.report.advice import value
 from bench.report.model import OperationSummary, Summary
 
 if TYPE_CHECKING:
@@ -138,8 +138,8 @@ def _first(summary: Summary, advised: bool) -> str:
         many = "1 change is" if advised_changes == 1 else f"{advised_changes} changes are"
         return f"nothing is urgent, but {many} advised"
     _, recommendation = change
-    new = value(recommendation.knob, recommendation.new)
+    new = in_words(recommendation.knob, recommendation.new)
     if recommendation.new is None:
         return f"first look at {recommendation.knob}"
-    old = value(recommendation.knob, recommendation.old)
+    old = in_words(recommendation.knob, recommendation.old)
     return f"first change {recommendation.knob} from {old} to {new}"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench import words
-from bench.knobs.catalogue import SETTABLE, find
+from bench.knobs.catalogue import SETTABLE, find, in_words
 from bench.knobs.knob import KnobError
-from bench.report.advice import quantity, value
+from bench.report.advice import quantity
 
 if TYPE_CHECKING:
     from bench.knobs.knob import Knob
@@ -81,8 +81,8 @@ def _setting(name: str, held: Scalar, manifest: Manifest) -> Setting:
     return Setting(
         knob=name,
         system=knob.system,
-        shown=value(name, held),
-        default=None if knob.shipped is None else value(name, knob.shipped),
+        shown=in_words(name, held),
+        default=None if knob.shipped is None else in_words(name, knob.shipped),
         set_by=_set_by(knob, held, manifest, chosen),
         chosen=chosen,
         reported=name in manifest.live_knobs,
@@ -100,7 +100,7 @@ def _set_by(knob: Knob, held: Scalar, manifest: Manifest, chosen: bool) -> str:
     decided = knob.default(target.profile, manifest.fingerprint.must_match.cores)
     if knob.home not in SETTABLE or decided is None:
         return f"default of {knob.system}"
-    if value(knob.name, decided) != value(knob.name, held):
+    if in_words(knob.name, decided) != in_words(knob.name, held):
         return "changed since the start"
     return "profile healthy" if target.profile == "healthy" and knob.healthy is not None else "KATO's default"
 
