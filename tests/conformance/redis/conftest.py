@@ -6,64 +6,46 @@ of an empty server only."""
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import redis
 
-_ROOT = Path(__file__).resolve().parents[3]
-_SECONDS_TO_START = 30
-
 # The deployment's choice of a server, asked of an interpreter that has it.
 _FIND = "from bench.targets.embedded.redis import find_server; print(find_server())"
 
 
-def _interpreter() -> str:
-    project = _ROOT / ".venv" / "bin" / "python"
-    return os.environ.get("KATO_BENCH_PYTHON") or (str(project) if project.exists() else sys.executable)
-
-
 @pytest.fixture(scope="session")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(
+    tmp_path_factory: pytest.TempPathFactory,
+    serve: Any,
+    interpreter: str,
+    root: Path,
+    free_port: Callable[[], int],
+) -> Iterator[str]:
     """Where the server under test answers."""
     if given := os.environ.get("KATO_BENCH_REDIS_URL"):
         yield given
         return
-    program = subprocess.run(
-        [_interpreter(), "-c", _FIND], cwd=_ROOT, check=True, capture_output=True, text=True
-    )
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    folder = tmp_path_factory.mktemp("redis")
+    found = subprocess.run([interpreter, "-c", _FIND], cwd=root, check=True, capture_output=True, text=True)
+    port, folder = free_port(), tmp_path_factory.mktemp("redis")
     options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
-    process = subprocess.Popen([program.stdout.strip(), *options], stdout=subprocess.DEVNULL)
+    options += ["--logfile", str(folder / "log")]
     address = f"redis://127.0.0.1:{port}/0"
-    try:
-        _wait_ready(address, process)
+    with serve("the Redis server", [found.stdout.strip(), *options], lambda: _answers(address)):
         yield address
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
-def _wait_ready(address: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _SECONDS_TO_START
+def _answers(address: str) -> bool:
     with redis.Redis.from_url(address) as client:
-        while time.monotonic() < deadline:
-            if process.poll() is not None:
-                raise RuntimeError(f"the Redis server ended with exit code {process.returncode} at its start")
-            try:
-                client.ping()
-                return
-            except redis.ConnectionError:
-                time.sleep(0.02)
-    raise RuntimeError(f"the Redis server at {address} is not ready after {_SECONDS_TO_START} s")
+        try:
+            return bool(client.ping())
+        except redis.ConnectionError:
+            return False
 
 
 @pytest.fixture(scope="session")
