@@ -10,6 +10,35 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+SESSION_ID = re.compile(r"session-[0-9a-f]{32}-\d{13}")
+ZULU = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+#: Of a session that asked for nothing, in the order in which KATO tells it.
+DEFAULT_CONFIG = {
+    "max_pattern_length": 0,
+    "persistence": 5,
+    "recall_threshold": 0.1,
+    "indexer_type": "VI",
+    "max_predictions": 100,
+    "sort_symbols": True,
+    "process_predictions": True,
+    "use_token_matching": True,
+    "stm_mode": "CLEAR",
+    "rank_sort_algo": "potential",
+    "filter_pipeline": [],
+    "length_min_ratio": 0.5,
+    "length_max_ratio": 2.0,
+    "jaccard_threshold": 0.3,
+    "jaccard_min_overlap": 2,
+    "minhash_threshold": 0.7,
+    "minhash_bands": 20,
+    "minhash_rows": 5,
+    "minhash_num_hashes": 100,
+    "bloom_false_positive_rate": 0.01,
+    "max_candidates_per_stage": 100000,
+    "enable_filter_metrics": True,
+}
+
 
 @dataclass(frozen=True)
 class Nullable:

@@ -8,41 +8,16 @@ from typing import Any
 
 import httpx
 import pytest
-from kato_shapes import Each, Nullable, OneOf, Values, differences
+from kato_shapes import DEFAULT_CONFIG, SESSION_ID, ZULU, Each, Nullable, OneOf, Values, differences
 
-SESSION_ID = re.compile(r"session-[0-9a-f]{32}-\d{13}")
 PATTERN = re.compile(r"PTRN\|[0-9a-f]{40}")
 SHA1 = re.compile(r"[0-9a-f]{40}")
-ZULU = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 OFFSET = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?\+00:00")
 EVENTS = Each(Each(str))
 ISSUES = Each(re.compile(r"High (CPU|memory) usage.*"))
 HOST_STATUS = OneOf(("healthy", "degraded", "unhealthy"))
 
-SESSION_CONFIG = {
-    "max_pattern_length": 0,
-    "persistence": 5,
-    "recall_threshold": 0.1,
-    "indexer_type": "VI",
-    "max_predictions": 100,
-    "sort_symbols": True,
-    "process_predictions": False,
-    "use_token_matching": True,
-    "stm_mode": "CLEAR",
-    "rank_sort_algo": "potential",
-    "filter_pipeline": [],
-    "length_min_ratio": 0.5,
-    "length_max_ratio": 2.0,
-    "jaccard_threshold": 0.3,
-    "jaccard_min_overlap": 2,
-    "minhash_threshold": 0.7,
-    "minhash_bands": 20,
-    "minhash_rows": 5,
-    "minhash_num_hashes": 100,
-    "bloom_false_positive_rate": 0.01,
-    "max_candidates_per_stage": 100000,
-    "enable_filter_metrics": True,
-}
+SESSION_CONFIG = {**DEFAULT_CONFIG, "process_predictions": False}
 SESSION = {
     "session_id": SESSION_ID,
     "node_id": str,

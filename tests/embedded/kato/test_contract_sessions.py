@@ -2,36 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import httpx
 import pytest
-
-DEFAULT_CONFIG = {
-    "max_pattern_length": 0,
-    "persistence": 5,
-    "recall_threshold": 0.1,
-    "indexer_type": "VI",
-    "max_predictions": 100,
-    "sort_symbols": True,
-    "process_predictions": True,
-    "use_token_matching": True,
-    "stm_mode": "CLEAR",
-    "rank_sort_algo": "potential",
-    "filter_pipeline": [],
-    "length_min_ratio": 0.5,
-    "length_max_ratio": 2.0,
-    "jaccard_threshold": 0.3,
-    "jaccard_min_overlap": 2,
-    "minhash_threshold": 0.7,
-    "minhash_bands": 20,
-    "minhash_rows": 5,
-    "minhash_num_hashes": 100,
-    "bloom_false_positive_rate": 0.01,
-    "max_candidates_per_stage": 100000,
-    "enable_filter_metrics": True,
-}
-UTC_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+from kato_shapes import DEFAULT_CONFIG, SESSION_ID, ZULU
 
 
 class TestSessions:
@@ -39,9 +12,9 @@ class TestSessions:
         answer = http.post("/sessions", json={"node_id": "n"})
         body = answer.json()
         assert answer.status_code == 200
-        assert re.fullmatch(r"session-[0-9a-f]{32}-\d{13}", body["session_id"])
-        assert UTC_STAMP.fullmatch(body["created_at"])
-        assert UTC_STAMP.fullmatch(body["expires_at"])
+        assert SESSION_ID.fullmatch(body["session_id"])
+        assert ZULU.fullmatch(body["created_at"])
+        assert ZULU.fullmatch(body["expires_at"])
         assert (body["node_id"], body["ttl_seconds"], body["metadata"]) == ("n", 3600, {})
         assert body["session_config"] == DEFAULT_CONFIG
         assert list(body["session_config"]) == list(DEFAULT_CONFIG)
