@@ -9,7 +9,7 @@ from tests.story.stage import FOLDER, QUICK, bench, check, note, tell
 _PAIRS = (
     ["--pairs", "2", "--max-pairs", "3", "--warmup", "1", "--duration", "8", "--rate", "60"]
     if QUICK
-    else ["--pairs", "8", "--max-pairs", "12"]
+    else ["--pairs", "8", "--max-pairs", "12", "--warmup", "2", "--duration", "10"]
 )
 #: Two pairs show a large difference only.
 _FAULT = "100%" if QUICK else "15%"
