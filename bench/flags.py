@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -24,7 +23,11 @@ _CI = {
     "branch": ("GITHUB_REF_NAME", "CI_COMMIT_REF_NAME", "BUILDKITE_BRANCH", "CIRCLE_BRANCH", "GIT_BRANCH"),
 }
 
-_MOST_RATE, _MOST_USERS = 100_000, 20_000
+#: A load process sends some thousand requests a second.
+_LEAST_RATE, _MOST_RATE, _MOST_USERS = 0.001, 100_000, 20_000
+#: Seconds. Shorter, no request has a chance to be answered; longer, a mistyped number is more likely.
+SHORTEST, LONGEST = 0.1, 7 * 86_400.0
+_LONGEST_TIMEOUT = 3600.0
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|min)?")
 _SECONDS = {"s": 1, None: 1, "m": 60, "min": 60, "h": 3600}
@@ -63,14 +66,13 @@ class RunFlags:
 
 def make_plan(scenario: Scenario, flags: RunFlags) -> Plan:
     """Raises UsageError for what is wrong, malformed, or does not go together."""
-    for name, number in (("--duration", flags.duration), ("--timeout", flags.timeout)):
-        _positive(name, number)
-    if not (math.isfinite(flags.warmup) and flags.warmup >= 0):
-        raise UsageError(f"--warmup {flags.warmup:g}: give seconds, 0 or more.")
+    within("--duration", flags.duration, SHORTEST, LONGEST, "seconds")
+    within("--warmup", flags.warmup, 0, LONGEST, "seconds")
+    within("--timeout", flags.timeout, 0.001, _LONGEST_TIMEOUT, "seconds")
     if flags.connections is not None and flags.connections < 1:
         raise UsageError(f"--connections {flags.connections}: give 1 or more.")
     for text in flags.objective:
-        objectives.parse(text)
+        _require_measurable(objectives.parse(text), scenario)
     target = target_plan(flags)
     require_stores(scenario, target)
     data = option_values(scenario.about, pairs("--data", flags.data))
@@ -99,6 +101,16 @@ def make_plan(scenario: Scenario, flags: RunFlags) -> Plan:
         tags={**_ci_tags(flags.environment), **pairs("--tag", flags.tag)},
         keep_data=flags.keep_data,
     )
+
+
+def _require_measurable(objective: objectives.Objective, scenario: Scenario) -> None:
+    """Raises UsageError for an objective that no run of the scenario can tell anything about."""
+    objectives.require_sent(objective, scenario.about["operations"])
+    if objective.kind == "recall" and not scenario.about.get("recall"):
+        raise UsageError(
+            f'objective "{objective.text}": the scenario {scenario.name} probes no recall; the scenario '
+            "vectors does."
+        )
 
 
 def require_stores(scenario: Scenario, target: TargetPlan) -> None:
@@ -147,11 +159,11 @@ def parse_knobs(assignments: Sequence[str]) -> dict[str, str]:
 
 
 def seconds_of(flag: str, text: str) -> float:
-    """`900`, `900s`, `15m` or `1h` in seconds. Raises UsageError for another text, and for none above 0."""
+    """`900`, `900s`, `15m` or `1h` in seconds. Raises UsageError for another text, for 0, and for years."""
     match = _DURATION.fullmatch(text.strip())
     found = float(match[1]) * _SECONDS[match[2]] if match else 0.0
-    if found <= 0:
-        raise UsageError(f"{flag} {text}: give a time above 0, such as 20m or 900s.")
+    if not 0 < found <= LONGEST:
+        raise UsageError(f"{flag} {text}: give a time from 1s to 168h, such as 20m or 900s.")
     return found
 
 
@@ -182,17 +194,12 @@ def _arrivals(scenario: Scenario, flags: RunFlags) -> Arrivals:
         if flags.arrivals not in (None, "closed"):
             raise UsageError(f"--arrivals {flags.arrivals} needs --rate, not --users.")
         think = flags.think or 0.0
-        if not (math.isfinite(think) and think >= 0):
-            raise UsageError(f"--think {think:g}: give seconds, 0 or more.")
+        within("--think", think, 0, LONGEST, "seconds")
         return Arrivals(kind="closed", users=flags.users, think=think)
     if flags.think is not None:
         raise UsageError("--think goes with --users: only a closed model has think time.")
     rate = scenario.about["defaults"]["rate"] if flags.rate is None else flags.rate
-    _positive("--rate", rate)
-    if rate > _MOST_RATE:
-        raise UsageError(
-            f"--rate {rate:g}: give up to {_MOST_RATE}; a load process sends some thousand requests a second."
-        )
+    require_rate("--rate", rate)
     if flags.arrivals == "constant":
         return Arrivals(kind="constant", rate=rate)
     if flags.arrivals in (None, "poisson"):
@@ -200,9 +207,14 @@ def _arrivals(scenario: Scenario, flags: RunFlags) -> Arrivals:
     raise UsageError(f"--arrivals {flags.arrivals}: there are poisson, constant and closed.")
 
 
-def _positive(flag: str, number: float) -> None:
-    if not (math.isfinite(number) and number > 0):
-        raise UsageError(f"{flag} {number:g}: give a number above 0.")
+def require_rate(flag: str, number: float) -> None:
+    within(flag, number, _LEAST_RATE, _MOST_RATE, "requests a second")
+
+
+def within(flag: str, number: float, least: float, most: float, what: str) -> None:
+    """Raises UsageError that says from where to where the flag's number goes."""
+    if not least <= number <= most:
+        raise UsageError(f"{flag} {number:g}: give {what} from {least:g} to {most:,.0f}.")
 
 
 def _sessions(flags: RunFlags, data: Mapping[str, object]) -> int:

@@ -24,7 +24,7 @@ from bench.capacity.observe import trial_outcome
 from bench.capacity.search import Search, SearchOutcome, SearchSettings
 from bench.capacity.trials import TrialOutcome
 from bench.errors import ExitCode, UsageError, decisive
-from bench.flags import RunFlags, make_plan, seconds_of
+from bench.flags import SHORTEST, RunFlags, make_plan, require_rate, seconds_of, within
 from bench.gate.objectives import Objective
 from bench.loadgen.catalogue import Scenario, find, option_values
 from bench.measuring import Measure, interruptible, measure, say
@@ -33,6 +33,8 @@ from bench.record.manifest import Manifest
 from bench.record.reader import RunRecord
 from bench.report import capacity as report
 from bench.stats.growth import FEWEST_SIZES
+
+_LONGEST_TRIAL = 3600.0
 
 
 @dataclass(frozen=True)
@@ -166,9 +168,10 @@ def growth(
     scenario = find(scenario_name)
     sizes = _sizes(scenario, sizes_text)
     bounds = parse_bounds(flags.objective, scenario.about["operations"])
-    _positive("--rate", flags.rate)
     start = flags.rate or min(GROWTH_RATE, scenario.about["defaults"]["rate"])
     data = list(flags.data)
+    if any(text.partition("=")[0].strip() == PATTERNS for text in data):
+        raise UsageError(f"--data {PATTERNS}: growth goes through sizes itself; say which with --sizes.")
     if not any(text.startswith(f"{NODES}=") for text in data):
         # Cost depends on the patterns of a node: more nodes would only take longer to teach.
         data.append(f"{NODES}=1")
@@ -269,18 +272,19 @@ def _size_run(run: SizeOutcome) -> results.SizeRun:
         utilisation=run.utilisation,
         soundness=run.level,
         reasons=list(run.reasons),
+        conditions=list(run.conditions),
         run=run.run,
     )
 
 
 def _settings(scenario: Scenario, flags: RunFlags, chosen: SearchFlags) -> SearchSettings:
-    _positive("--max-rate", chosen.max_rate)
-    _positive("--trial", chosen.trial)
-    _positive("--rate", flags.rate)
+    if chosen.max_rate is not None:
+        require_rate("--max-rate", chosen.max_rate)
+    if chosen.trial is not None:
+        within("--trial", chosen.trial, SHORTEST, _LONGEST_TRIAL, "seconds")
+    within("--confirm", chosen.confirm, 0, _LONGEST_TRIAL, "seconds (0 leaves the confirmation out)")
     if not 0.01 <= chosen.width <= 0.5:
         raise UsageError(f"--width {chosen.width:g}: give a share from 0.01 to 0.5.")
-    if not (math.isfinite(chosen.confirm) and chosen.confirm >= 0):
-        raise UsageError(f"--confirm {chosen.confirm:g}: give seconds, 0 leaves the confirmation out.")
     return SearchSettings(
         start=flags.rate or scenario.about["defaults"]["rate"],
         trial=chosen.trial,
@@ -289,11 +293,6 @@ def _settings(scenario: Scenario, flags: RunFlags, chosen: SearchFlags) -> Searc
         budget=seconds_of("--budget", chosen.budget),
         confirm=chosen.confirm,
     )
-
-
-def _positive(flag: str, number: float | None) -> None:
-    if number is not None and not (math.isfinite(number) and number > 0):
-        raise UsageError(f"{flag} {number:g}: give a number above 0.")
 
 
 def _trial(purpose: str, outcome: TrialOutcome, held: bool | None, goals: Sequence[Goal]) -> results.Trial:
@@ -306,6 +305,7 @@ def _trial(purpose: str, outcome: TrialOutcome, held: bool | None, goals: Sequen
             "answered": outcome.answered,
             "soundness": outcome.level,
             "reasons": list(outcome.reasons),
+            "conditions": list(outcome.conditions),
             "goals": [
                 results.GoalTally(
                     objective=goal.text,

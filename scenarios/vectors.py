@@ -33,6 +33,7 @@ SCENARIO = {
     "title": "observations with vectors, on large collections; recall is probed at the end",
     "operations": ["create", "sequence", "observe", "predict", "learn", "clear"],
     "stores": ["qdrant"],
+    "recall": True,
     "options": {
         "nodes": {"default": 1, "min": 1, "max": 8, "help": "nodes, each with a collection of its own"},
         "sessions": {"default": 16, "min": 1, "max": 20000, "help": "open conversations"},

@@ -66,11 +66,8 @@ def parse(texts: Sequence[str], operations: Sequence[str] | None = None) -> tupl
         )
     goals = tuple(_goal(objectives.parse(text)) for text in texts)
     for goal in goals:
-        if operations is not None and goal.operation is not None and goal.operation not in operations:
-            raise UsageError(
-                f'objective "{goal.text}": the scenario never sends {goal.operation}, it sends '
-                f"{', '.join(operations)}."
-            )
+        if operations is not None:
+            objectives.require_sent(goal.objective, operations)
     return goals
 
 

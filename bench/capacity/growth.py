@@ -42,7 +42,7 @@ class SizeOutcome:
     `requests`: measured, by operation. `slowest`: median service time of the slowest operation. `learned`:
     bytes by gauge once the patterns were learned; `final`: at the end of the measurement. `evicted`,
     `refused`: keys that a full Redis threw away and writes that it refused, those of the preload among them;
-    it then holds less than was learned. Shares: `utilisation` of the resource that would bind first,
+    it then holds less than was learned. `conditions`: codes of the gate's reasons. Shares: `utilisation` of the resource that would bind first,
     `machine_busy` of all CPUs, whoever used them."""
 
     patterns: int
@@ -59,6 +59,7 @@ class SizeOutcome:
     utilisation: float | None = None
     machine_busy: float | None = None
     level: Level = "sound"
+    conditions: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     run: str | None = None
     interrupted: bool = False
@@ -110,11 +111,7 @@ def parse_bounds(texts: Sequence[str], operations: Sequence[str]) -> tuple[Objec
                 f'objective "{objective.text}": growth asks for times of many requests, for example '
                 "p95(predict)<80ms."
             )
-        if objective.operation is not None and objective.operation not in operations:
-            raise UsageError(
-                f'objective "{objective.text}": the scenario never sends {objective.operation}, it sends '
-                f"{', '.join(operations)}."
-            )
+        objectives.require_sent(objective, operations)
     return found
 
 

@@ -55,6 +55,7 @@ def size_outcome(record: RunRecord, patterns: int, sessions: int, bounds: Sequen
         utilisation=first.utilisation if first else None,
         machine_busy=first.machine_busy if first else None,
         level=soundness.level,
+        conditions=tuple(reason.code for reason in soundness.reasons),
         reasons=tuple(reason.sentence for reason in soundness.reasons),
         run=manifest.run,
     )

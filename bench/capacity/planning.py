@@ -20,6 +20,7 @@ from bench.capacity.limits import (
     session_ttl,
 )
 from bench.capacity.results import GrowthResult, SearchResult
+from bench.gate.soundness import DISTURBED
 
 #: Bytes per pattern are called an extrapolation from so many times the patterns measured.
 FAR = 10.0
@@ -27,7 +28,8 @@ FAR = 10.0
 
 @dataclass(frozen=True, slots=True)
 class CapacityPlan:
-    """`ceiling`: today's capacity in one sentence. `limits`: the earliest first, the unknown last."""
+    """`ceiling`: today's capacity in one sentence. `limits`: the earliest first, the unknown last.
+    `doubts`: why the dates may be wrong, apart from the assumptions."""
 
     today: date
     end: date
@@ -35,6 +37,7 @@ class CapacityPlan:
     ceiling: str
     headline: str
     limits: tuple[Limit, ...]
+    doubts: tuple[str, ...]
     assumptions: tuple[str, ...]
     missing: tuple[str, ...]
     sources: tuple[str, ...]
@@ -67,12 +70,32 @@ def plan(
         ceiling=ceiling or f"Today's ceiling is not measured: no search run; run {commands.search}.",
         headline=_headline(limits, end),
         limits=tuple(limits),
+        doubts=tuple(_doubts(search, growth, commands)),
         assumptions=(*_assumptions(expected, search, growth, commands), *notes),
         missing=missing,
         sources=tuple(
             f"capacity {result.kind} {result.id}" for result in (search, growth) if result is not None
         ),
     )
+
+
+def _doubts(search: SearchResult | None, growth: GrowthResult | None, commands: Commands) -> Iterator[str]:
+    """Other work on the machine makes times longer, and so ceilings lower and dates earlier."""
+    if search is not None:
+        busy = sum(DISTURBED in trial.conditions for trial in search.trials)
+        if busy:
+            yield (
+                f"{busy} of the {len(search.trials)} trials of the search were made while other work kept the "
+                f"machine busy: the ceiling may be higher. On an idle machine, repeat {commands.search}."
+            )
+    if growth is not None:
+        sizes = dict.fromkeys(str(run.patterns) for run in growth.runs if DISTURBED in run.conditions)
+        if sizes:
+            yield (
+                f"Other work kept the machine busy while growth measured {', '.join(sizes)} patterns: its times "
+                "may be too long, and dates that rest on them too early; bytes are not concerned. Before you "
+                f"rely on a date, repeat on an idle machine {commands.growth}."
+            )
 
 
 def _order(limit: Limit) -> tuple[int, bool, date]:

@@ -55,6 +55,7 @@ class Trial(_Part):
     answered: float = Field(description="successful answers per second")
     soundness: Literal["sound", "qualified", "unsound"]
     reasons: list[str] = Field(default_factory=list)
+    conditions: list[str] = Field(default_factory=list, description="codes of the reasons")
     goals: list[GoalTally] = Field(default_factory=list)
     resource: str | None = Field(default=None, description="what binds there, as the advisor sees it")
     utilisation: float | None = None
@@ -142,6 +143,7 @@ class SizeRun(_Part):
     utilisation: float | None
     soundness: Literal["sound", "qualified", "unsound"]
     reasons: list[str] = Field(default_factory=list)
+    conditions: list[str] = Field(default_factory=list, description="codes of the reasons")
     run: str | None = None
 
 

@@ -9,8 +9,9 @@
 3. *Search* by MLRsearch between the two; if nothing fails up there, the range moves up.
 4. *Confirmation*: a longer trial at the load to recommend, 0.8 of the highest that held.
 
-An unsound trial is repeated, as is one that passed while the system was still changing. An overloaded trial
-is a legitimate failure: its late and lost requests are counted, which needs no percentile.
+An unsound trial is repeated, as is one that passed while the system was still changing, and one that failed
+while other work took the machine from it. An overloaded trial is a legitimate failure: its late and lost
+requests are counted, which needs no percentile.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from bench.capacity.goals import Goal
 from bench.capacity.mlr import Bounds, MlrSearch
 from bench.capacity.trials import (
     CROWDED,
-    TRANSIENT,
+    DOUBTFUL,
     Binding,
     MeasureTrial,
     Tally,
@@ -312,10 +313,10 @@ class Search:
             held = None if outcome.level == "unsound" else met(outcome, self._goals)
             self._outcome.trials.append(Trial(purpose, outcome, held))
             self._say(self._sentence(purpose, outcome, held))
-            passing = TRANSIENT.intersection(outcome.conditions) if held else frozenset()
-            if held is None or (passing and attempt < REPEATS):
+            doubt = DOUBTFUL[bool(held)].intersection(outcome.conditions)
+            if held is None or (doubt and attempt < REPEATS):
                 continue
-            if passing:
+            if doubt:
                 self._outcome.notes.append(f"At {rate:.3g}/s: {'; '.join(outcome.reasons)}.")
             self._known[rate, seconds].append(outcome)
             return outcome

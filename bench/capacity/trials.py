@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.capacity.goals import Goal
+from bench.gate.soundness import DISTURBED
 
 Level = Literal["sound", "qualified", "unsound"]
 
-#: Conditions under which a *passed* trial proves little: the system was not yet what it is going to be.
-TRANSIENT = frozenset({"not_steady", "qdrant_optimising"})
+#: Whether a trial held -> conditions under which that proves little. One that held: the system was not yet
+#: what it is going to be. One that failed: something else took the machine from it.
+DOUBTFUL = {True: frozenset({"not_steady", "qdrant_optimising"}), False: frozenset({DISTURBED})}
 
 #: A deployment that is asked for little leaves the machine idle for more than a third of the time.
 CROWDED = 2 / 3

@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from bench import words
 from bench.errors import UsageError
-from bench.record.vocabulary import OPERATIONS
+from bench.record.vocabulary import OPERATIONS, RECALL_AT
 from bench.stats.quantiles import Estimate, required
 from bench.stats.ratios import required_without_hits
 
@@ -141,6 +141,9 @@ def parse(text: str) -> Objective:
     if kind is None:
         example = _EXAMPLE["recall" if statistic.startswith("recall") else "time"]
         raise wrong(_unknown_statistic(statistic), example)
+    if kind == "recall" and neighbours_of(statistic) not in RECALL_AT:
+        probed = " and ".join(f"recall@{k}" for k in RECALL_AT)
+        raise wrong(f"{probed} are what is probed", _EXAMPLE[kind])
     if kind == "recall" and operation is not None:
         raise wrong("recall is that of collections, it takes no operation", _EXAMPLE[kind])
     if operation is not None and operation not in OPERATIONS:
@@ -159,7 +162,16 @@ def parse(text: str) -> Objective:
         raise wrong(f"{'recall' if kind == 'recall' else 'a share'} cannot exceed 100%", _EXAMPLE[kind])
     if comparison == "<" and bound == 0:
         raise wrong("nothing is below zero", f"{subject} <= 0{'%' if kind == 'share' else unit}")
-    return Objective(text.strip(), statistic, operation, comparison, bound, kind)
+    return Objective(" ".join(text.split()), statistic, operation, comparison, bound, kind)
+
+
+def require_sent(objective: Objective, operations: Sequence[str]) -> None:
+    """Raises UsageError for an objective on an operation that is not among those a scenario sends."""
+    if objective.operation is not None and objective.operation not in operations:
+        raise UsageError(
+            f'objective "{objective.text}": the scenario never sends {objective.operation}, it sends '
+            f"{', '.join(operations)}."
+        )
 
 
 def _kind(statistic: str) -> Kind | None:

@@ -23,6 +23,8 @@ GENERATOR_CPU = 0.70
 THROTTLED = 0.01
 STEAL = 0.02
 BOOKKEEPING = 0.01
+#: Code of the reason that other work on the machine slowed the target down.
+DISTURBED = "disturbed"
 #: The backlog grows if it gains more requests than this, and more than this share of those due: in a queue
 #: that keeps up, chance moves it by about its mean, and a mean above both would be overload's doorstep.
 BACKLOG_REQUESTS, BACKLOG_SHARE = 10, 0.01
@@ -161,7 +163,7 @@ def _conditions(run: Measurements) -> Iterator[Reason]:
         yield Reason("target_throttled", "a CPU limit throttled the target while it was measured")
     if run.foreign_cores is not None and disturbs(run.foreign_cores, run.cores):
         yield Reason(
-            "disturbed",
+            DISTURBED,
             f"other work kept {run.foreign_cores:.2g} of the machine's {run.cores} cores busy, which slows "
             "the target down",
         )
@@ -177,7 +179,7 @@ def _unknown(run: Measurements) -> Iterator[Reason]:
         ("overloaded", "growth of the backlog", _backlog_growth(run) is None and not run.dropped_by_target),
         ("qdrant_optimising", "Qdrant's optimiser", run.qdrant_optimising is None),
         ("target_throttled", "throttling of the target", run.target_throttled is None),
-        ("disturbed", "other work on the machine", run.foreign_cores is None),
+        (DISTURBED, "other work on the machine", run.foreign_cores is None),
     )
     for code, name, missing in named:
         if missing:

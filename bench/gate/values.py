@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench.gate.disturbance import Metrics, busy_share, foreign_cores
+from bench.gate.soundness import DISTURBED
 from bench.plan import load_shape
 from bench.record.manifest import MustMatch
 from bench.record.recall import as_kato_asks, recall_of
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 #: A drift within a run is not among them: pairs in turns and one value a run take it in, and in short runs
 #: it is often chance.
-_TRANSIENT = frozenset({"disturbed", "qdrant_optimising", "target_throttled"})
+_TRANSIENT = frozenset({DISTURBED, "qdrant_optimising", "target_throttled"})
 #: The name under which what belongs to no single operation stands.
 ALL = "all"
 

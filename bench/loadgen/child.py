@@ -39,6 +39,9 @@ from bench.loadgen.user import KatoUser
 from bench.loadgen.world import World
 from bench.plan import Plan
 
+#: Seconds for one request of the clean-up.
+_CLEAN_UP_REQUEST = 10.0
+
 
 def load_user_class(path: Path) -> type[KatoUser]:
     """The scenario's user class: the one class of the file that is a KatoUser and not abstract."""
@@ -137,6 +140,7 @@ class LoadProcess:
             self._at_the_stores(self._user_class.examine, self._recorder.event)
             facts["stopped_early"] = self._stopping
         if self._clean_up:
+            self._client.hurry(_CLEAN_UP_REQUEST)
             facts["not_cleaned"] = self._clerk.clean(sessions, self._world, nodes)
             if self._reaches_stores:
                 facts["not_cleaned"] += self._user_class.clear_away(self._world, self._stores)

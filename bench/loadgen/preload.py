@@ -6,8 +6,10 @@ recorded as phase `preload` or `cooldown`.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import gevent
 from gevent.pool import Pool
@@ -27,6 +29,12 @@ TEACHER = -1
 #: A run that cannot learn its patterns is over: no waiting for more failures than this, and no load on a
 #: deployment that lacks more than this share of what the plan says it knows.
 MAX_FAILURES, MAX_FAILURE_SHARE = 20, 0.01
+#: Seconds for all of the clean-up: a target that is overloaded for good would otherwise hold up the end of
+#: the run for minutes.
+CLEAN_UP = 60.0
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 class PreloadError(Exception):
@@ -120,33 +128,47 @@ class Clerk:
             raise PreloadError(f"learning {failures} of {learned + failures} patterns failed: {why}")
         return learned
 
-    def delete_all(self, sessions: Sequence[Session], phase: str) -> int:
-        """Delete the sessions; how many could not be."""
+    def delete_all(self, sessions: Sequence[Session], phase: str, until: float = math.inf) -> int:
+        """Delete the sessions; how many were not. After `until` (monotonic seconds) no more are sent."""
 
-        def delete_one(session: Session) -> Exchange:
-            return self._traffic.send(session, operations.delete(), self._turn(phase))
+        def delete_one(session: Session) -> bool:
+            if time.monotonic() > until:
+                return False
+            return not self._traffic.send(session, operations.delete(), self._turn(phase)).error
 
-        return sum(bool(exchange.error) for exchange in self._in_parallel(delete_one, sessions))
+        return self._in_parallel(delete_one, sessions).count(False)
 
-    def clean(self, sessions: Sequence[Session], world: World, nodes: Iterable[int]) -> int:
+    def clean(
+        self,
+        sessions: Sequence[Session],
+        world: World,
+        nodes: Iterable[int],
+        seconds: float = CLEAN_UP,
+    ) -> int:
         """Clear every node that the run touched, then delete its sessions: a node can be cleared only
-        through one of its sessions. Returns how many of these requests failed."""
-        failures = 0
+        through one of its sessions. Returns how many of these requests failed, or were not sent because the
+        target had not come to answer the others within `seconds`."""
+        until = time.monotonic() + seconds
         by_node: dict[int, Session] = {session.node: session for session in sessions if session.session_id}
-        for node in nodes:
-            session = by_node.get(node)
-            if session is None:
-                session = Session(TEACHER, node, world.node_name(node))
+        strangers = {
+            node: Session(TEACHER, node, world.node_name(node)) for node in nodes if node not in by_node
+        }
+
+        def clear_one(node: int) -> bool:
+            if time.monotonic() > until:
+                return False
+            session = by_node.get(node) or strangers[node]
+            if node in strangers:
                 self._traffic.open(session, world.config(), self._turn("cooldown"))
-                sessions = [*sessions, session]
-            failures += bool(
-                self._traffic.send(session, operations.clear_node(), self._turn("cooldown")).error
-            )
-        return failures + self.delete_all([one for one in sessions if one.session_id], "cooldown")
+            return not self._traffic.send(session, operations.clear_node(), self._turn("cooldown")).error
+
+        failures = self._in_parallel(clear_one, nodes).count(False)
+        opened = [one for one in (*sessions, *strangers.values()) if one.session_id]
+        return failures + self.delete_all(opened, "cooldown", until)
 
     @staticmethod
-    def _in_parallel(function: Callable[[Session], Exchange], sessions: Sequence[Session]) -> list[Exchange]:
-        return list(Pool(PARALLEL).imap(function, sessions))
+    def _in_parallel(function: Callable[[Item], Answer], items: Iterable[Item]) -> list[Answer]:
+        return list(Pool(PARALLEL).imap(function, items))
 
 
 def refuse_other_config(wanted: Mapping[str, object], told: object) -> None:

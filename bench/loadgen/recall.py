@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.loadgen.qdrant import Collection, Found, Qdrant
-from bench.record.vocabulary import RECALL, RECALL_MISSING
+from bench.record.vocabulary import RECALL, RECALL_AT, RECALL_MISSING
 
 if TYPE_CHECKING:
     from bench.loadgen.user import Note
 
-#: KATO asks for three neighbours; ten are what the literature compares.
-KS = (10, 3)
 #: Below its limit a search's ef changes nothing: Qdrant takes the larger of the two.
 EFS = (4, 8, 16, 32, 64, 128, 256, 512)
 #: Scores of one distance differ by rounding between two ways of computing them.
@@ -46,7 +44,7 @@ def probe(
     After `patience` seconds the ways that are left are given up, which is noted, too. Raises StoreError."""
     deadline = time.monotonic() + patience
     name = collection.name
-    truth = [qdrant.search(name, query, max(KS), _EXACTLY) for query in queries]
+    truth = [qdrant.search(name, query, max(RECALL_AT), _EXACTLY) for query in queries]
     for way in _ways(collection):
         if len(truth[0].ids) < way.k:
             note(
@@ -80,9 +78,9 @@ def probe(
 def _ways(collection: Collection) -> Iterator[_Way]:
     """KATO's ways first. Where nothing is indexed all vectors are compared, whatever the ef."""
     for ignored in (False, True) if collection.quantised else (False,):
-        yield from (_Way(k, None, ignored) for k in KS)
+        yield from (_Way(k, None, ignored) for k in RECALL_AT)
         if collection.indexed:
-            yield from (_Way(k, ef, ignored) for k in KS for ef in EFS if ef > k)
+            yield from (_Way(k, ef, ignored) for k in RECALL_AT for ef in EFS if ef > k)
 
 
 def hits(found: Found, truth: Found, k: int) -> int:

@@ -44,4 +44,7 @@ LOST = frozenset({"dropped", "connect", "reset", "timeout", "unanswered"})
 #: knobs that only became known while the run went on.
 RECALL, RECALL_MISSING, KNOBS = "recall", "recall_missing", "knobs"
 
+#: Neighbours of which recall is probed: what the literature compares, and what KATO asks for.
+RECALL_AT = (10, 3)
+
 OUTCOMES = ("ok", "error", "lost")

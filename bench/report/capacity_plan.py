@@ -26,6 +26,7 @@ def markdown(plan: CapacityPlan) -> str:
         f"As of {plan.today.isoformat()}, until {plan.end.isoformat()}.",
         "",
         f"**{plan.headline}**",
+        *(f"\n{doubt}" for doubt in plan.doubts),
         "",
         "## Today's ceiling",
         "",

@@ -11,7 +11,17 @@ import pytest
 from bench.capacity import planning, results
 from bench.capacity.limits import Expected
 from bench.capacity.planning import CapacityPlan
-from bench.capacity.results import Break, GrowthResult, Interval, LawFit, SearchResult, Series, Slope
+from bench.capacity.results import (
+    Break,
+    GrowthResult,
+    Interval,
+    LawFit,
+    SearchResult,
+    Series,
+    SizeRun,
+    Slope,
+    Trial,
+)
 from bench.errors import UsageError
 from bench.plan import Arrivals, Plan, TargetPlan
 from bench.planning_ahead import PlanFlags, expectation, horizon_days, plan
@@ -244,6 +254,38 @@ def test_markdown_and_page_say_the_same() -> None:
     for sentence in (made.headline, made.ceiling, *made.assumptions):
         assert sentence in text
         assert sentence.replace("'", "&#39;").replace("<", "&lt;") in page
+
+
+def test_a_plan_from_a_busy_machine_says_so_and_how_to_repeat_it() -> None:
+    assert planning.plan(expected(), search(), growth(), TODAY).doubts == ()
+    busy = SizeRun(
+        patterns=2000,
+        sessions=20,
+        rate=10,
+        seconds=10,
+        utilisation=0.2,
+        soundness="qualified",
+        conditions=["disturbed"],
+    )
+    trial = Trial(
+        purpose="search",
+        rate=10,
+        seconds=10,
+        held=False,
+        answered=10,
+        soundness="qualified",
+        conditions=["disturbed"],
+    )
+    made = planning.plan(
+        expected(),
+        search().model_copy(update={"trials": [trial]}),
+        growth().model_copy(update={"runs": [busy]}),
+        TODAY,
+    )
+    of_search, of_growth = made.doubts
+    assert "1 of the 1 trials" in of_search and "capacity search" in of_search
+    assert "2000 patterns" in of_growth and "capacity growth" in of_growth
+    assert all(doubt in report.markdown(made) for doubt in made.doubts)
 
 
 def test_the_command_takes_the_latest_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -183,6 +183,22 @@ def test_a_trial_that_passed_while_things_changed_is_repeated_and_then_noted() -
     assert any("Qdrant was" in note for note in found.notes)
 
 
+def test_a_trial_that_other_work_made_fail_is_repeated() -> None:
+    queue = Queue(140, LATE)
+    slow = Queue(70, LATE)
+
+    def measure(rate: float, seconds: float) -> TrialOutcome:
+        disturbed = len(queue.calls) % 2 == 1
+        outcome = queue(rate, seconds)
+        if not disturbed:
+            return outcome
+        return replace(slow(rate, seconds), level="qualified", conditions=("disturbed",), reasons=("other work",))
+
+    found, undisturbed = search(measure, PATIENT), search(Queue(140, LATE), PATIENT)
+    assert found.low is not None and undisturbed.low is not None
+    assert found.low > 0.9 * undisturbed.low
+
+
 @pytest.mark.parametrize("way", ["mark", "raise"])
 def test_an_interrupt_keeps_what_there_is(way: str) -> None:
     queue = Queue(140, LATE)

@@ -101,6 +101,7 @@ def test_every_operation_has_objectives(operation: str) -> None:
         ("recall@10 >= 0.98/s", "a number up to 1, or has a %", "recall@10 >= 0.98"),
         ("recall >= 0.98", "needs a number of neighbours", "recall@10 >= 0.98"),
         ("recall@0 >= 0.98", "needs a number of neighbours", "recall@10 >= 0.98"),
+        ("recall@7 >= 0.98", "recall@10 and recall@3 are what is probed", "recall@10 >= 0.98"),
         ("recall@10(predict) >= 0.98", "takes no operation", "recall@10 >= 0.98"),
         ("p0 < 50ms", "between p0 and p100", "p95(predict) < 50ms"),
     ],
@@ -233,6 +234,10 @@ def test_objectives_compare_by_value() -> None:
     assert parse("p95<50ms") == Objective("p95<50ms", "p95", None, "<", 0.05, "time")
 
 
+def test_an_objective_stays_on_one_line() -> None:
+    assert parse("p95(predict)\n<  50ms").text == "p95(predict) < 50ms"
+
+
 @pytest.mark.parametrize(
     ("estimate", "outcome", "words"),
     [
@@ -251,6 +256,6 @@ def test_recall_is_judged_on_its_interval(
 
 def test_recall_that_was_not_probed_is_inconclusive() -> None:
     run = Run(None)
-    judged = judge(parse("recall@7 >= 0.98"), run)
-    assert (judged.outcome, judged.sentence) == ("inconclusive", "recall@7: the run has no such probe")
-    assert run.asked == [("recall@7", None)]
+    judged = judge(parse("recall@3 >= 0.98"), run)
+    assert (judged.outcome, judged.sentence) == ("inconclusive", "recall@3: the run has no such probe")
+    assert run.asked == [("recall@3", None)]

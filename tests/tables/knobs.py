@@ -77,6 +77,17 @@ def health_cpu_ms(stage: Stage, _: str) -> float:
     return _cpu_ms(stage, "kato", lambda: stage.kato.ask("GET", "/health"), 4000)
 
 
+def connection_cpu_ms(stage: Stage, _: str) -> float:
+    """Each opened for one /health, which leaves the event loop more to do than a request does."""
+
+    def visit() -> None:
+        client = stage.another_kato()
+        client.ask("GET", "/health")
+        client.close()
+
+    return _cpu_ms(stage, "kato", visit, 3000)
+
+
 def log_bytes(stage: Stage, _: str) -> float:
     session, log = stage.session(), stage.folder / "logs" / "kato.log"
     before = log.stat().st_size
@@ -86,10 +97,11 @@ def log_bytes(stage: Stage, _: str) -> float:
 
 
 def memory_per_pattern(stage: Stage, _: str) -> float:
+    """The end of a training reads all patterns at once, and what that leaves to the allocator hides the index."""
     session, patterns = stage.session(), 1500
-    stage.learn(session, 300)
+    stage.learn(session, 300, finalize=False)
     before = stage.resident_bytes("kato")
-    stage.learn(session, patterns, seed=2)
+    stage.learn(session, patterns, seed=2, finalize=False)
     return (stage.resident_bytes("kato") - before) / patterns
 
 
@@ -298,7 +310,7 @@ ROWS = (
     Row("uvicorn.workers", "1", "2", "predictions/s of 4 clients", "higher", prediction_rate, 1.3),
     Row("uvicorn.limit_concurrency", "40", "6", "share of 8 connections refused", "higher", refused_share),
     Row("uvicorn.http", "httptools", "h11", "KATO CPU per /health, ms", "higher", health_cpu_ms, 1.1),
-    Row("uvicorn.loop", "uvloop", "asyncio", "KATO CPU per /health, ms", "higher", health_cpu_ms, 1.02),
+    Row("uvicorn.loop", "uvloop", "asyncio", "KATO CPU per connection, ms", "higher", connection_cpu_ms, 1.1),
     Row("uvicorn.access_log", "true", "false", "KATO CPU per /health, ms", "lower", health_cpu_ms, 1.05),
     Row("kato.LOG_LEVEL", "INFO", "WARNING", "log per observe, bytes", "lower", log_bytes, 1.5),
     Row("redis.maxmemory", "12mb", "64mb", "keys evicted by 24 MB", "lower", evicted,
@@ -333,7 +345,7 @@ ROWS = (
         memory_refusals),
     Row("kato.KATO_USE_INDEXING", "true", "false", "KATO's memory per pattern, bytes", "lower",
         memory_per_pattern, 1.5),
-    Row("recall_threshold", "0.1", "0.4", "predictions returned", "lower",
+    Row("recall_threshold", "0.1", "0.5", "predictions returned", "lower",
         predicted("recall_threshold", float), home="--session"),
     Row("filter_pipeline", "", "jaccard", "GET predictions p50, ms", "lower",
         predict_ms("filter_pipeline", _filter), home="--session"),

@@ -104,14 +104,17 @@ class Stage:
         body = {"node_id": node, "config": {"process_predictions": False, **(config or {})}}
         return f"/sessions/{self.kato.json('POST', '/sessions', body)['session_id']}"
 
-    def learn(self, session: str, patterns: int, seed: int = 1, length: int = 10) -> None:
+    def learn(
+        self, session: str, patterns: int, seed: int = 1, length: int = 10, *, finalize: bool = True
+    ) -> None:
         """Teach so many different patterns of a Zipf vocabulary of 1 000 tokens."""
         random = np.random.default_rng(seed)
         for _ in range(patterns):
             tokens = [f"t{token}" for token in np.minimum(random.zipf(1.3, length), 1000)]
             body = {"observations": [{"strings": [one]} for one in tokens], "learn_at_end": True}
             self.kato.json("POST", f"{session}/observe-sequence", body)
-        self.kato.json("POST", f"{session}/finalize-training")
+        if finalize:
+            self.kato.json("POST", f"{session}/finalize-training")
 
     def look(self, session: str, seed: int = 5) -> None:
         """Fill the short-term memory with five events that resemble what was taught."""
