@@ -93,8 +93,8 @@ def _doubts(search: SearchResult | None, growth: GrowthResult | None, commands: 
         if sizes:
             yield (
                 f"Other work kept the machine busy while growth measured {', '.join(sizes)} patterns: its "
-                "times may be too long, and dates that rest on them too early; bytes are not concerned. Before "
-                f"you rely on a date, repeat on an idle machine {commands.growth}."
+                "times may be too long, and dates that rest on them too early; bytes are not concerned. "
+                f"Before you rely on a date, repeat on an idle machine {commands.growth}."
             )
 
 
