@@ -105,10 +105,10 @@ def _counts(estimates: Estimates, start: float, end: float) -> Counts:
 def _load(manifest: Manifest) -> Load:
     plan = manifest.plan
     learned = [end["learned"] for end in manifest.load.ends if "learned" in end]
-    nodes, sessions = plan.data.get("nodes"), plan.arrivals.users or plan.data.get("sessions")
+    nodes, sessions = plan.data.get("nodes"), plan.users or plan.data.get("sessions")
     return Load(
         scenario=plan.scenario,
-        offered=plan.arrivals.rate,
+        offered=plan.rate,
         nodes=int(nodes) if nodes is not None else None,
         sessions=int(sessions) if sessions is not None else None,
         connections=plan.connections,
@@ -140,6 +140,6 @@ def _recall_targets(texts: list[str]) -> dict[int, float]:
 
 def _backlog_grows(manifest: Manifest) -> bool | None:
     """As the gate judged it; None for a closed model, which has no backlog, and where nothing was judged."""
-    if manifest.soundness is None or manifest.plan.arrivals.kind == "closed":
+    if manifest.soundness is None or manifest.plan.closed:
         return None
     return any(reason.code == "overloaded" for reason in manifest.soundness.reasons)

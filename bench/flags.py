@@ -1,20 +1,26 @@
-"""From the flags of `kato-bench run` to a plan. Every refusal is a UsageError of one sentence."""
+"""From a plan file and the flags of `kato-bench run` to a plan. Every refusal is a UsageError, one sentence.
+
+What a flag says holds against the file; what neither says has its default.
+"""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from bench.errors import UsageError
 from bench.gate import objectives
 from bench.knobs import catalogue as knobs
 from bench.knobs.knob import KnobError
+from bench.limits import LEAST_TIMEOUT, LONGEST, LONGEST_TIMEOUT, SHORTEST, within
+from bench.load_flags import load_from
 from bench.loadgen.catalogue import Scenario, option_values
-from bench.plan import Arrivals, Phases, Plan, TargetPlan, session_value
+from bench.plan import CollectorsPlan, Option, Plan, TargetPlan, session_value
+from bench.planfile.stated import PlanFile, told_at
+from bench.planfile.table import shown
 from bench.targets.embedded import faults
 
 #: Where CI says what it builds: tag -> environment names, the first that is set counts.
@@ -22,34 +28,28 @@ _CI = {
     "commit": ("GITHUB_SHA", "CI_COMMIT_SHA", "BUILDKITE_COMMIT", "CIRCLE_SHA1", "GIT_COMMIT"),
     "branch": ("GITHUB_REF_NAME", "CI_COMMIT_REF_NAME", "BUILDKITE_BRANCH", "CIRCLE_BRANCH", "GIT_BRANCH"),
 }
-
-#: A load process sends some thousand requests a second.
-_LEAST_RATE, _MOST_RATE, _MOST_USERS = 0.001, 100_000, 20_000
-#: Seconds. Shorter, no request has a chance to be answered; longer, a mistyped number is more likely.
-SHORTEST, LONGEST = 0.1, 7 * 86_400.0
-_LONGEST_TIMEOUT = 3600.0
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|min)?")
-_SECONDS = {"s": 1, None: 1, "m": 60, "min": 60, "h": 3600}
+EMBEDDED = "embedded"
+DEFAULT_SCENARIO = "chat"
+_SEED, _TIMEOUT = 1, 30.0
 
 Profile = Literal["healthy", "shipped"]
 
 
 @dataclass(frozen=True)
 class RunFlags:
-    """The flags as they were typed; None = not given."""
+    """The flags as they were typed; None or empty = not given."""
 
-    target: str = "embedded"
+    target: str | None = None
     #: Addresses by `redis`, `qdrant`, `clickhouse`.
     stores: Mapping[str, str | None] = field(default_factory=dict)
     rate: float | None = None
     users: int | None = None
     arrivals: str | None = None
     think: float | None = None
-    warmup: float = 5.0
-    duration: float = 30.0
-    seed: int = 1
-    timeout: float = 30.0
+    warmup: float | None = None
+    duration: float | None = None
+    seed: int | None = None
+    timeout: float | None = None
     connections: int | None = None
     workers: int | None = None
     profile: str | None = None
@@ -64,43 +64,60 @@ class RunFlags:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
-def make_plan(scenario: Scenario, flags: RunFlags) -> Plan:
+def make_plan(scenario: Scenario, flags: RunFlags, file: PlanFile | None = None) -> Plan:
     """Raises UsageError for what is wrong, malformed, or does not go together."""
-    within("--duration", flags.duration, SHORTEST, LONGEST, "seconds")
-    within("--warmup", flags.warmup, 0, LONGEST, "seconds")
-    within("--timeout", flags.timeout, 0.001, _LONGEST_TIMEOUT, "seconds")
+    if flags.duration is not None:
+        within("--duration", flags.duration, SHORTEST, LONGEST, "seconds")
+    if flags.warmup is not None:
+        within("--warmup", flags.warmup, 0, LONGEST, "seconds")
+    if flags.timeout is not None:
+        within("--timeout", flags.timeout, LEAST_TIMEOUT, LONGEST_TIMEOUT, "seconds")
     if flags.connections is not None and flags.connections < 1:
         raise UsageError(f"--connections {flags.connections}: give 1 or more.")
+    wanted = _objectives(scenario, flags, file)
+    target = target_plan(flags, file.target if file else None)
+    require_stores(scenario, target)
+    arrivals, phases = load_from(scenario, flags, file)
+    corpus = str(flags.corpus.absolute()) if flags.corpus else None
+    plan = Plan(
+        scenario=scenario.name,
+        arrivals=arrivals,
+        phases=phases,
+        target=target,
+        data=_data(scenario, flags, file),
+        session=_session(flags, file),
+        corpus=_first(corpus, file and file.corpus),
+        objectives=wanted,
+        connections=_first(flags.connections, file and file.connections),
+        timeout=_first(flags.timeout, file and file.timeout, _TIMEOUT),
+        collectors=CollectorsPlan(interval=_first(file and file.interval, CollectorsPlan().interval)),
+        seed=_first(flags.seed, file and file.seed, _SEED),
+        tags={
+            **_ci_tags(flags.environment),
+            **(file.tags if file else {}),
+            **pairs("--tag", flags.tag),
+        },
+        keep_data=flags.keep_data or bool(file and file.keep_data),
+    )
+    _require_no_deadlock(plan)
+    return plan
+
+
+def _first(*values: Any) -> Any:
+    """The first value that was given."""
+    return next((value for value in values if value is not None), None)
+
+
+def _objectives(scenario: Scenario, flags: RunFlags, file: PlanFile | None) -> list[str]:
+    """Those of the flags, if there are any, else those of the file."""
     for text in flags.objective:
         _require_measurable(objectives.parse(text), scenario)
-    target = target_plan(flags)
-    require_stores(scenario, target)
-    data = option_values(scenario.about, pairs("--data", flags.data))
-    session = {key: _session_value(key, value) for key, value in pairs("--session", flags.session).items()}
-    predicts = session.get("process_predictions", False)
-    if not isinstance(predicts, bool):
-        raise UsageError(f"--session process_predictions={predicts}: say true or false.")
-    if predicts and "deadlock" not in target.faults and _sessions(flags, data) > data["nodes"]:
-        raise UsageError(
-            "--session process_predictions=true: with predictions at observe time, two sessions of one node "
-            f"that observe at once stop a KATO worker for ever; give at most one session per node "
-            f"(--data sessions={data['nodes']})."
-        )
-    return Plan(
-        scenario=scenario.name,
-        arrivals=_arrivals(scenario, flags),
-        phases=Phases(warmup=flags.warmup, measure=flags.duration),
-        target=target,
-        data=data,
-        session=session,
-        corpus=str(flags.corpus.absolute()) if flags.corpus else None,
-        objectives=list(flags.objective),
-        connections=flags.connections,
-        timeout=flags.timeout,
-        seed=flags.seed,
-        tags={**_ci_tags(flags.environment), **pairs("--tag", flags.tag)},
-        keep_data=flags.keep_data,
-    )
+    if flags.objective or file is None:
+        return list(flags.objective)
+    for number, text in enumerate(file.objectives):
+        with told_at(file.place("objectives", number)):
+            _require_measurable(objectives.parse(text), scenario)
+    return list(file.objectives)
 
 
 def _require_measurable(objective: objectives.Objective, scenario: Scenario) -> None:
@@ -111,6 +128,56 @@ def _require_measurable(objective: objectives.Objective, scenario: Scenario) -> 
             f'objective "{objective.text}": the scenario {scenario.name} probes no recall; the scenario '
             "vectors does."
         )
+
+
+def _data(scenario: Scenario, flags: RunFlags, file: PlanFile | None) -> dict[str, Any]:
+    """The scenario's options. A value of the file has the type that it is written in; a flag is text."""
+    given = pairs("--data", flags.data)
+    texts: dict[str, str] = {}
+    for name, value in (file.data if file else {}).items():
+        if file is None or name in given:
+            continue
+        texts[name] = str(value).lower() if isinstance(value, bool) else str(value)
+        with told_at(file.place("data", name), "--data"):
+            _require_type(scenario, name, value)
+            option_values(scenario.about, {name: texts[name]})
+    return option_values(scenario.about, {**texts, **given})
+
+
+def _require_type(scenario: Scenario, name: str, value: Option) -> None:
+    option = scenario.about["options"].get(name)
+    if option is None:
+        return
+    kind = type(option["default"])
+    if type(value) is not kind and not (kind is float and type(value) is int):
+        wanted = {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "text in quotes")
+        example = f"{name} = {shown(option['default'])}"
+        raise UsageError(f"{name} = {shown(value)}: give {wanted}, such as {example}.")
+
+
+def _session(flags: RunFlags, file: PlanFile | None) -> dict[str, object]:
+    given = {key: _session_value(key, value) for key, value in pairs("--session", flags.session).items()}
+    stated = dict(file.session) if file else {}
+    predicts = "process_predictions"
+    if file is not None and not isinstance(stated.get(predicts, False), bool):
+        raise UsageError(
+            f"{file.place('session', predicts)}: {predicts} = {shown(stated[predicts])}: say true or false."
+        )
+    if not isinstance(given.get(predicts, False), bool):
+        raise UsageError(f"--session {predicts}={given[predicts]}: say true or false.")
+    return {**stated, **given}
+
+
+def _require_no_deadlock(plan: Plan) -> None:
+    sessions = plan.users or int(plan.data["sessions"])
+    if plan.session.get("process_predictions") and "deadlock" not in plan.target.faults:
+        nodes = int(plan.data["nodes"])
+        if sessions > nodes:
+            raise UsageError(
+                "--session process_predictions=true: with predictions at observe time, two sessions of one "
+                "node that observe at once stop a KATO worker for ever; give at most one session per node "
+                f"(--data sessions={nodes})."
+            )
 
 
 def require_stores(scenario: Scenario, target: TargetPlan) -> None:
@@ -125,29 +192,42 @@ def require_stores(scenario: Scenario, target: TargetPlan) -> None:
             )
 
 
-def target_plan(flags: RunFlags) -> TargetPlan:
+def target_plan(flags: RunFlags, stated: TargetPlan | None = None) -> TargetPlan:
+    """`stated`: the target of the plan file; --target puts another in its place, other flags change it."""
     assignments = list(flags.set)
     given = {name: url for name, url in flags.stores.items() if url is not None}
     if flags.workers is not None:
         assignments.append(f"uvicorn.workers={flags.workers}")
     if flags.profile not in (None, "healthy", "shipped"):
         raise UsageError(f"--profile {flags.profile}: there are healthy and shipped.")
-    if flags.target == "embedded":
-        if given:
+    base = _base_target(flags, stated)
+    if base.kind == "url":
+        if assignments or flags.fault or flags.profile is not None:
             raise UsageError(
-                f"--{next(iter(given))}-url tells where a store of a running KATO is, so it goes with "
-                "--target URL."
+                "--set, --workers, --profile and --fault shape the embedded target; a target given by URL "
+                "runs already."
             )
-        profile: Profile = "shipped" if flags.profile == "shipped" else "healthy"
-        chosen, planted = parse_knobs(assignments), faults.parse(flags.fault)
-        faults.require_free(planted, chosen)
-        return TargetPlan(kind="embedded", profile=profile, knobs=chosen, faults=planted)
-    if assignments or flags.fault or flags.profile is not None:
+        return base.model_copy(update={"stores": {**base.stores, **given}})
+    if given:
         raise UsageError(
-            "--set, --workers, --profile and --fault shape the embedded target; a target given by URL runs "
-            "already."
+            f"--{next(iter(given))}-url tells where a store of a running KATO is, so it goes with "
+            "--target URL."
         )
-    return TargetPlan(kind="url", url=flags.target, stores=given)
+    profile: Profile = base.profile
+    if flags.profile is not None:
+        profile = "shipped" if flags.profile == "shipped" else "healthy"
+    chosen = {**base.knobs, **parse_knobs(assignments)}
+    planted = {**base.faults, **faults.parse(flags.fault)}
+    faults.require_free(planted, chosen)
+    return TargetPlan(kind="embedded", profile=profile, knobs=chosen, faults=planted)
+
+
+def _base_target(flags: RunFlags, stated: TargetPlan | None) -> TargetPlan:
+    if flags.target is None:
+        return stated or TargetPlan()
+    if flags.target == EMBEDDED:
+        return TargetPlan()
+    return TargetPlan(kind="url", url=flags.target)
 
 
 def parse_knobs(assignments: Sequence[str]) -> dict[str, str]:
@@ -156,15 +236,6 @@ def parse_knobs(assignments: Sequence[str]) -> dict[str, str]:
         return knobs.parse(assignments)
     except KnobError as error:
         raise UsageError(f"--set: {str(error).rstrip('.')}.") from error
-
-
-def seconds_of(flag: str, text: str) -> float:
-    """`900`, `900s`, `15m` or `1h` in seconds. Raises UsageError for another text, for 0, and for years."""
-    match = _DURATION.fullmatch(text.strip())
-    found = float(match[1]) * _SECONDS[match[2]] if match else 0.0
-    if not 0 < found <= LONGEST:
-        raise UsageError(f"{flag} {text}: give a time from 1s to 168h, such as 20m or 900s.")
-    return found
 
 
 def pairs(flag: str, texts: Sequence[str]) -> dict[str, str]:
@@ -179,46 +250,6 @@ def pairs(flag: str, texts: Sequence[str]) -> dict[str, str]:
         if found.setdefault(key.strip(), value) != value:
             raise UsageError(f"{flag} {key}: given two values, {found[key.strip()]!r} and {value!r}.")
     return found
-
-
-def _arrivals(scenario: Scenario, flags: RunFlags) -> Arrivals:
-    if flags.users is not None and flags.rate is not None:
-        raise UsageError(
-            "--rate and --users exclude each other: an open model has a rate, a closed one users."
-        )
-    if flags.users is not None or flags.arrivals == "closed":
-        if flags.users is None:
-            raise UsageError("--arrivals closed needs --users N.")
-        if not 1 <= flags.users <= _MOST_USERS:
-            raise UsageError(f"--users {flags.users}: give 1 to {_MOST_USERS}.")
-        if flags.arrivals not in (None, "closed"):
-            raise UsageError(f"--arrivals {flags.arrivals} needs --rate, not --users.")
-        think = flags.think or 0.0
-        within("--think", think, 0, LONGEST, "seconds")
-        return Arrivals(kind="closed", users=flags.users, think=think)
-    if flags.think is not None:
-        raise UsageError("--think goes with --users: only a closed model has think time.")
-    rate = scenario.about["defaults"]["rate"] if flags.rate is None else flags.rate
-    require_rate("--rate", rate)
-    if flags.arrivals == "constant":
-        return Arrivals(kind="constant", rate=rate)
-    if flags.arrivals in (None, "poisson"):
-        return Arrivals(kind="poisson", rate=rate)
-    raise UsageError(f"--arrivals {flags.arrivals}: there are poisson, constant and closed.")
-
-
-def require_rate(flag: str, number: float) -> None:
-    within(flag, number, _LEAST_RATE, _MOST_RATE, "requests a second")
-
-
-def within(flag: str, number: float, least: float, most: float, what: str) -> None:
-    """Raises UsageError that says from where to where the flag's number goes."""
-    if not least <= number <= most:
-        raise UsageError(f"{flag} {number:g}: give {what} from {least:g} to {most:,.0f}.")
-
-
-def _sessions(flags: RunFlags, data: Mapping[str, object]) -> int:
-    return flags.users if flags.users is not None else int(str(data["sessions"]))
 
 
 def _session_value(key: str, text: str) -> object:

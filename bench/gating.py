@@ -14,12 +14,13 @@ from pathlib import Path
 
 from bench import sides
 from bench.errors import BenchError, ExitCode, UsageError, decisive
-from bench.flags import RunFlags, make_plan, require_stores, seconds_of
+from bench.flags import RunFlags, make_plan, require_stores
 from bench.gate import baseline, comparable
 from bench.gate.effects import every_effect
 from bench.gate.noninferiority import Tolerance
 from bench.gate.pairs import SIDES, Outcome, Rules, Side, run_pairs
 from bench.gate.values import RunValues, run_values
+from bench.limits import seconds_of
 from bench.loadgen.catalogue import find
 from bench.measuring import interruptible, measure, say
 from bench.plan import Plan

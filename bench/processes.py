@@ -68,9 +68,11 @@ class RunProcesses:
         self._load = self._start("load-0", "bench.loadgen.child", command, [self._load_end.fileno()], env)
         self._load_end.close()
 
-    def start_collectors(self, facts: TargetFacts) -> None:
+    def start_collectors(self, facts: TargetFacts, interval: float) -> None:
+        """`interval`: seconds between two samples of a source."""
         assert self._load is not None
-        spec = Spec(self._origin, facts, {"load-0": self._load.pid, "recorder": self.recorder.pid})
+        processes = {"load-0": self._load.pid, "recorder": self.recorder.pid}
+        spec = Spec(self._origin, facts, processes, interval)
         command = ["--socket-fd", "{fd0}", "--spec", self._spec("collectors", spec.to_json())]
         fds = [self._collectors_end.fileno()]
         self._collectors = self._start("collectors", "bench.collectors.child", command, fds)

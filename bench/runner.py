@@ -124,7 +124,7 @@ class Runner:
     def _measure(self, target: Target, facts: TargetFacts) -> None:
         with RunProcesses(self._supervisor, self._folder, self._origin) as processes:
             processes.start_load(self._load_spec(facts))
-            processes.start_collectors(facts)
+            processes.start_collectors(facts, self._plan.collectors.interval)
             final = self._follow(processes, target)
         self._finish(final)
 

@@ -13,18 +13,21 @@ from pathlib import Path
 from bench import words
 from bench.collectors.process_tree import memory_bytes
 from bench.errors import ExitCode, decisive
-from bench.flags import RunFlags, make_plan, target_plan
-from bench.loadgen.catalogue import find
+from bench.flags import RunFlags, target_plan
 from bench.measuring import interruptible, measure, say
+from bench.previewing import plan_from
 from bench.record.reader import RunRecord
 from bench.report.model import summarise
 from bench.supervision.supervisor import Supervisor
 from bench.targets.embedded.deployment import EmbeddedDeployment
 
 
-def run_plan(scenario_name: str, flags: RunFlags, base: Path | None, *, as_json: bool) -> ExitCode:
-    """Run, print the summary (or JSON) on stdout, and return the exit code. Raises BenchError."""
-    record = measure(make_plan(find(scenario_name), flags), base=base)
+def run_plan(
+    scenario: str | None, flags: RunFlags, base: Path | None, *, plan: str | None = None, as_json: bool
+) -> ExitCode:
+    """Run, print the summary (or JSON) on stdout, and return the exit code. `plan`: a plan file, or its name.
+    Raises BenchError."""
+    record = measure(plan_from(scenario, flags, plan), base=base)
     print_record(record, as_json=as_json)
     return exit_code(record)
 

@@ -24,8 +24,9 @@ from bench.capacity.observe import trial_outcome
 from bench.capacity.search import Search, SearchOutcome, SearchSettings
 from bench.capacity.trials import TrialOutcome
 from bench.errors import ExitCode, UsageError, decisive
-from bench.flags import SHORTEST, RunFlags, make_plan, require_rate, seconds_of, within
+from bench.flags import RunFlags, make_plan
 from bench.gate.objectives import Objective
+from bench.limits import SHORTEST, require_rate, seconds_of, within
 from bench.loadgen.catalogue import Scenario, find, option_values
 from bench.measuring import Measure, interruptible, measure, say
 from bench.plan import Plan

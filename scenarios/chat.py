@@ -21,6 +21,7 @@ from scenarios import corpus
 SCENARIO = {
     "title": "conversations: observe, then predict, on many sessions over several nodes",
     "operations": ["create", "observe", "predict", "clear"],
+    "mix": {"observe": 0.45, "predict": 0.45, "clear": 0.09},
     "options": {
         "nodes": {"default": 4, "min": 1, "max": 90, "help": "nodes that the sessions share"},
         "sessions": {"default": 20, "min": 1, "max": 20000, "help": "open conversations"},

@@ -18,6 +18,7 @@ from scenarios import corpus
 SCENARIO = {
     "title": "training: observe-sequence, then learn, every pattern new",
     "operations": ["create", "sequence", "learn"],
+    "mix": {"sequence": 0.5, "learn": 0.5},
     "options": {
         "nodes": {"default": 4, "min": 1, "max": 90, "help": "nodes that are trained"},
         "sessions": {"default": 16, "min": 1, "max": 20000, "help": "parallel training units"},

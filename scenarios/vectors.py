@@ -32,6 +32,7 @@ from scenarios.embeddings import Matrix
 SCENARIO = {
     "title": "observations with vectors, on large collections; recall is probed at the end",
     "operations": ["create", "sequence", "observe", "predict", "learn", "clear"],
+    "mix": {"observe": 0.71, "predict": 0.14, "learn": 0.04, "clear": 0.11},
     "stores": ["qdrant"],
     "recall": True,
     "options": {

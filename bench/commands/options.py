@@ -34,6 +34,9 @@ ClickHouseUrl = Annotated[
 ]
 Target = Annotated[str, typer.Option("--target", help="embedded, or the URL of a running KATO")]
 Scenario = Annotated[str, typer.Option("--scenario", "-s", help="the workload")]
+Users = Annotated[int | None, typer.Option("--users", help="users instead of a rate (closed model)")]
+Think = Annotated[float | None, typer.Option("--think", help="seconds a user waits between requests")]
+KeepData = Annotated[bool, typer.Option("--keep-data", help="leave sessions and patterns at a URL target")]
 Rate = Annotated[float | None, typer.Option("--rate", help="requests per second (open model)")]
 Arrivals = Annotated[str | None, typer.Option("--arrivals", help="poisson, constant or closed")]
 Warmup = Annotated[float, typer.Option("--warmup", help="seconds before the measurement")]
@@ -59,4 +62,30 @@ Run = Annotated[
         help="id, its last four letters, a prefix, a path, or latest: the newest that measured something and "
         "is no step of a gate, search or growth"
     ),
+]
+
+#: A plan and the flags that hold against it: what is not given has the plan's value, or else its default.
+Plan = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[PLAN]",
+        help="a plan file, - for standard input, or nightly, ramp, smoke, soak, spike, steady, step",
+        show_default=False,
+    ),
+]
+GivenTarget = Annotated[
+    str | None, typer.Option("--target", help="embedded, or the URL of a running KATO [default: embedded]")
+]
+GivenScenario = Annotated[str | None, typer.Option("--scenario", "-s", help="the workload [default: chat]")]
+GivenWarmup = Annotated[
+    float | None, typer.Option("--warmup", help="seconds before the measurement [default: 5]")
+]
+GivenDuration = Annotated[
+    float | None, typer.Option("--duration", "-d", help="seconds measured [default: 30]")
+]
+GivenSeed = Annotated[
+    int | None, typer.Option("--seed", help="the same seed sends the same requests [default: 1]")
+]
+GivenTimeout = Annotated[
+    float | None, typer.Option("--timeout", help="seconds until a request has failed [default: 30]")
 ]

@@ -14,22 +14,19 @@ app = typer.Typer()
 
 @app.command()
 def run(
-    scenario: options.Scenario = "chat",
-    target: options.Target = "embedded",
+    plan: options.Plan = None,
+    scenario: options.GivenScenario = None,
+    target: options.GivenTarget = None,
     redis_url: options.RedisUrl = None,
     qdrant_url: options.QdrantUrl = None,
     clickhouse_url: options.ClickHouseUrl = None,
     rate: options.Rate = None,
-    users: Annotated[
-        int | None, typer.Option("--users", help="users instead of a rate (closed model)")
-    ] = None,
-    think: Annotated[
-        float | None, typer.Option("--think", help="seconds a user waits between requests")
-    ] = None,
+    users: options.Users = None,
+    think: options.Think = None,
     arrivals: options.Arrivals = None,
-    warmup: options.Warmup = 5.0,
-    duration: options.Duration = 30.0,
-    seed: options.Seed = 1,
+    warmup: options.GivenWarmup = None,
+    duration: options.GivenDuration = None,
+    seed: options.GivenSeed = None,
     data: options.Data = [],  # noqa: B006
     session: options.Session = [],  # noqa: B006
     corpus: options.Corpus = None,
@@ -38,16 +35,14 @@ def run(
     set_: options.Set = [],  # noqa: B006
     fault: options.Fault = [],  # noqa: B006
     connections: options.Connections = None,
-    timeout: options.Timeout = 30.0,
+    timeout: options.GivenTimeout = None,
     objective: options.Objective = [],  # noqa: B006
     tag: options.Tag = [],  # noqa: B006
-    keep_data: Annotated[
-        bool, typer.Option("--keep-data", help="leave sessions and patterns at a URL target")
-    ] = False,
+    keep_data: options.KeepData = False,
     out: options.Out = None,
     json_: options.Json = False,
 ) -> None:
-    """Load a deployment and say what was measured."""
+    """Load a deployment as a plan or flags say, and say what was measured. Flags hold against the plan."""
     from bench.flags import RunFlags
     from bench.running import run_plan
 
@@ -74,7 +69,7 @@ def run(
         corpus=corpus,
         keep_data=keep_data,
     )
-    raise typer.Exit(run_plan(scenario, flags, out, as_json=json_))
+    raise typer.Exit(run_plan(scenario, flags, out, plan=plan, as_json=json_))
 
 
 @app.command()

@@ -36,7 +36,11 @@ def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
         return Measurements(due=0)
     estimates = Estimates(record)
     typical = estimates.percentile(0.95, kind="service").value or 0.0
-    rows = _Rows(record, phase, settled=min(typical, (phase.end - phase.start) / 2))
+    settled = min(typical, (phase.end - phase.start) / 2)
+    plan = record.manifest.plan
+    # More are open at a higher rate: where it changes, only those count that have waited longer than usual.
+    waited = 0.0 if plan.closed or plan.stationary else _usual_wait(record, phase)
+    rows = _Rows(record, phase, settled, waited)
     metrics, window = record.metrics(), (phase.start, phase.end)
     throttled = _throttled(metrics, window)
     target = record.manifest.target
@@ -75,9 +79,10 @@ def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
 
 class _Rows:
     """Sums over all rows, read once in batches. `settled`: seconds into the phase from which the backlog can
-    tell something; a target that answers after a second has a second's worth of requests open."""
+    tell something; a target that answers after a second has a second's worth of requests open. `waited`: how
+    long a request is open before it counts as backlog."""
 
-    def __init__(self, record: RunRecord, measure: Phase, settled: float) -> None:
+    def __init__(self, record: RunRecord, measure: Phase, settled: float, waited: float) -> None:
         assert measure.end is not None
         timeout = record.manifest.plan.timeout
         self.dropped = self.dropped_late = self.open_at_start = self.open_at_end = 0
@@ -93,8 +98,20 @@ class _Rows:
             self.busy_seconds += float(np.nansum(done - picked))
             # Who got no answer had given up waiting by then.
             over = np.where(np.isnan(done), due + timeout, done)
-            self.open_at_start += _open(due, over, measure.start + settled)
-            self.open_at_end += _open(due, over, measure.end)
+            self.open_at_start += _open(due + waited, over, measure.start + settled)
+            self.open_at_end += _open(due + waited, over, measure.end)
+
+
+def _usual_wait(record: RunRecord, measure: Phase) -> float:
+    """The response time that 95 % of the answers of the first half stayed within; 0 if there are none."""
+    assert measure.end is not None
+    middle = (measure.start + measure.end) / 2
+    waits = [np.empty(0)]
+    for batch in iterate_requests(record.folder, ("due", "done")):
+        due, done = (batch.column(name).to_numpy(zero_copy_only=False) for name in ("due", "done"))
+        waits.append((done - due)[(due >= measure.start) & (due < middle) & ~np.isnan(done)])
+    answered = np.concatenate(waits)
+    return float(np.quantile(answered, 0.95)) if len(answered) else 0.0
 
 
 def _open(due: NDArray[np.float64], over: NDArray[np.float64], at: float) -> int:
@@ -126,9 +143,10 @@ def _steadiness(estimates: Estimates) -> steady.Steadiness | None:
     """Of the operation that drifts, if one does, else of the most frequent: the median over operations of
     unlike cost lies between them and sees the drift of none.
 
-    Asked only of an open model with a rate that does not change: a closed one slows with its target."""
+    Asked only of an open model with a rate that does not change: a closed one slows with its target, and
+    where the load changes, response times may."""
     record = estimates.record
-    if record.manifest.plan.arrivals.kind not in ("poisson", "constant"):
+    if not record.manifest.plan.stationary:
         return None
     by_count = sorted(record.operations(), key=lambda name: -estimates.count(name).requests)
     judged = [

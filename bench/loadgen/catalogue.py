@@ -19,7 +19,8 @@ _GROUP = "kato_bench.scenarios"
 
 @dataclass(frozen=True)
 class Scenario:
-    """`about` is the file's literal `SCENARIO`: title, operations, options, defaults."""
+    """`about` is the file's literal `SCENARIO`: title, operations, options, defaults, and perhaps `mix`, the
+    share of each operation of the requests at the default options."""
 
     name: str
     path: Path

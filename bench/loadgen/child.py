@@ -26,7 +26,8 @@ from locust import events
 from locust.env import Environment
 
 from bench.errors import UsageError
-from bench.loadgen.arrivals import open_schedule
+from bench.loadgen import traces
+from bench.loadgen.arrivals import ClosedSchedule, open_schedule
 from bench.loadgen.client import HttpClient
 from bench.loadgen.engine import HURRIED, Engine
 from bench.loadgen.preload import Clerk, PreloadError
@@ -38,6 +39,7 @@ from bench.loadgen.traffic import Traffic
 from bench.loadgen.user import KatoUser
 from bench.loadgen.world import World
 from bench.plan import Plan
+from bench.record.vocabulary import PART
 
 #: Seconds for one request of the clean-up.
 _CLEAN_UP_REQUEST = 10.0
@@ -155,12 +157,16 @@ class LoadProcess:
             self._aside = None
 
     def _session_count(self) -> int:
-        return self._plan.arrivals.users or int(self._plan.data["sessions"])
+        return self._plan.users or int(self._plan.data["sessions"])
 
     def _load(self, sessions: list[Session]) -> dict[str, Any]:
         plan = self._plan
-        closed = plan.arrivals.kind == "closed"
-        schedule = iter(()) if closed else open_schedule(plan.arrivals, plan.phases, len(sessions), plan.seed)
+        closed = ClosedSchedule(plan.arrivals, plan.phases) if plan.closed else None
+        schedule = (
+            iter(())
+            if closed
+            else open_schedule(plan.arrivals, plan.phases, len(sessions), plan.seed, traces.recorded_of(plan))
+        )
         self._engine = engine = Engine(
             self._world,
             sessions,
@@ -168,7 +174,7 @@ class LoadProcess:
             self._recorder,
             plan.phases,
             schedule,
-            plan.arrivals.think if closed else None,
+            closed,
         )
         environment = Environment(user_classes=[self._user_class], events=events, catch_exceptions=True)
         environment.kato_driver = engine  # type: ignore[attr-defined]
@@ -181,8 +187,24 @@ class LoadProcess:
         if plan.phases.warmup:
             self._phase("warmup", start, measured_from)
         self._phase("measure", measured_from, end)
+        self._note_parts(start, end)
         facts["drained"] -= self._origin
         return facts
+
+    def _note_parts(self, start: float, end: float) -> None:
+        """Keep where one stretch of the load ended and the next began, as far as the run came."""
+        for part in self._plan.phases.parts:
+            if start < end:
+                until = min(end, start + part.seconds)
+                self._recorder.event(
+                    PART,
+                    name=part.title,
+                    phase=part.phase,
+                    start=start - self._origin,
+                    end=until - self._origin,
+                    load=part.arrivals.words,
+                )
+            start += part.seconds
 
     def _phase(self, name: str, start: float, end: float) -> None:
         self._recorder.event("phase", name=name, start=start - self._origin, end=end - self._origin)

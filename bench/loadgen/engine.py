@@ -17,7 +17,7 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.exception import StopUser
 
-from bench.loadgen.arrivals import Arrival, phase_of
+from bench.loadgen.arrivals import Arrival, ClosedSchedule, phase_of
 from bench.loadgen.client import Exchange
 from bench.loadgen.operations import Request
 from bench.loadgen.recorder import Recorder
@@ -54,8 +54,7 @@ class Engine:
     """Drives the users of one Environment by due times (`run`), and is their Driver.
 
     Open model: `schedule` yields arrivals, due in seconds after the start of load, and nothing that the
-    target does changes it. Closed model: `think` is set, each session is due `think` seconds after its last
-    answer, beginning at once."""
+    target does changes it. Closed model: `closed` says when each session is due after its own last answer."""
 
     def __init__(
         self,
@@ -65,7 +64,7 @@ class Engine:
         recorder: Recorder,
         phases: Phases,
         schedule: Iterator[Arrival],
-        think: float | None = None,
+        closed: ClosedSchedule | None = None,
     ) -> None:
         self.world = world
         self._seats = [_Seat(session) for session in sessions]
@@ -76,7 +75,7 @@ class Engine:
         self._recorder = recorder
         self._phases = phases
         self._schedule = schedule
-        self._think = think
+        self._closed = closed
         self._timer = DueTimer()
         self._due: list[tuple[float, int, _Seat]] = []
         self._order = itertools.count()
@@ -108,8 +107,8 @@ class Engine:
     def send(self, user: KatoUser, request: Request, turn: Turn) -> Exchange:
         seat = self._seat_of[id(user)]
         exchange = self._traffic.send(seat.session, request, turn)
-        if self._think is not None:
-            self._push(time.monotonic() + self._think, seat)
+        if self._closed is not None:
+            self._push_user(seat, self._closed.after(seat.session.index, time.monotonic() - self._start))
         return exchange
 
     def run(self, environment: Environment) -> dict[str, Any]:
@@ -156,6 +155,10 @@ class Engine:
         if self._due[0][0] == due:
             self._timer.arm(due)
 
+    def _push_user(self, seat: _Seat, due: float | None) -> None:
+        if due is not None:
+            self._push(self._start + due, seat)
+
     def _push_scheduled(self) -> None:
         arrival = next(self._schedule, None)
         if arrival is not None:
@@ -163,11 +166,11 @@ class Engine:
 
     def _dispatch(self) -> None:
         """Hand out turns at their due times until the measurement is over."""
-        if self._think is None:
+        if self._closed is None:
             self._push_scheduled()
         else:
             for seat in self._seats:
-                self._push(self._start, seat)
+                self._push_user(seat, self._closed.first(seat.session.index))
         while not self._stopped_early:
             now = time.monotonic()
             for given in itertools.count(1):
@@ -179,7 +182,7 @@ class Engine:
                 turn = Turn(due, now, phase_of(due - self._start, self._phases))
                 self._recorder.begin(turn)
                 seat.give(turn)
-                if self._think is None:
+                if self._closed is None:
                     self._push_scheduled()
                 now = time.monotonic()
             if now >= self._end():

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from bench.errors import UsageError
-from bench.record.vocabulary import RECALL, RECALL_MISSING
+from bench.record.vocabulary import PART, RECALL, RECALL_MISSING
 
 
 class _Event(BaseModel):
@@ -34,6 +34,12 @@ class _Event(BaseModel):
 
 class _Phase(_Event):
     start: FiniteFloat = 0.0
+
+
+class _Part(_Event):
+    name: str
+    start: FiniteFloat
+    load: str
 
 
 class _Recall(_Event):
@@ -61,7 +67,12 @@ class _RecallMissing(_Event):
     reason: str
 
 
-_MODELS: dict[str, type[_Event]] = {"phase": _Phase, RECALL: _Recall, RECALL_MISSING: _RecallMissing}
+_MODELS: dict[str, type[_Event]] = {
+    "phase": _Phase,
+    PART: _Part,
+    RECALL: _Recall,
+    RECALL_MISSING: _RecallMissing,
+}
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bench.errors import BenchError, UsageError
-from bench.plan import Plan
+from bench.plan import Plan, comparable_dump
 from bench.record.folder import MANIFEST
 from bench.record.writer import Writer
 from bench.record.writing import replacing, write_failure
@@ -169,13 +169,13 @@ def plan_hash(plan: Plan) -> str:
     """SHA-256 over the parts of a plan that shape the load.
 
     Left out: tags, objectives, `keep_data` and the seed, which do not change what is measured; the target's
-    addresses and the corpus' path, which name the same thing differently on two machines."""
+    addresses and the paths of corpus and trace, which name the same thing differently on two machines."""
     shape = plan.model_dump(
         mode="json",
         exclude={"tags": True, "objectives": True, "keep_data": True, "seed": True, "corpus": True}
         | {"target": {"url", "stores"}},
     )
-    return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(comparable_dump(shape), sort_keys=True).encode()).hexdigest()
 
 
 def read(folder: Path) -> Manifest:

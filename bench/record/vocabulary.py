@@ -40,9 +40,9 @@ ERRORS = (
 #: Errors of requests that nobody answered: no time was measured, and it was longer than any that was.
 LOST = frozenset({"dropped", "connect", "reset", "timeout", "unanswered"})
 
-#: Kinds of events: a probe of a collection's recall (`bench.record.recall`), why there is none, and values of
-#: knobs that only became known while the run went on.
-RECALL, RECALL_MISSING, KNOBS = "recall", "recall_missing", "knobs"
+#: Kinds of events: a probe of a collection's recall (`bench.record.recall`), why there is none, values of
+#: knobs that only became known while the run went on, and a part of a phase with a load of its own.
+RECALL, RECALL_MISSING, KNOBS, PART = "recall", "recall_missing", "knobs", "part"
 
 #: Neighbours of which recall is probed: what the literature compares, and what KATO asks for.
 RECALL_AT = (10, 3)

@@ -7,18 +7,24 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from bench.plan import session_value
+from bench.plan import CollectorsPlan, Phases, session_value
+from bench.planfile.writing import nulls, to_toml
 
 if TYPE_CHECKING:
     from bench.plan import Plan
 
 _WIDTH = 88
+#: Ends a plan file in a command.
+_END = "PLAN"
 #: Flags without a value.
 _SWITCHES = frozenset({"--keep-data"})
 
 
 def command_line(plan: Plan) -> str:
-    """The command for a POSIX shell, quoted where it must be, on lines of a readable length."""
+    """The command for a POSIX shell, quoted where it must be, on lines of a readable length. A plan that
+    flags cannot tell is the command's input."""
+    if plan.phases.parts or plan.collectors != CollectorsPlan() or plan.phases.drain != Phases().drain:
+        return _with_plan_file(plan)
     first, second, *flags = arguments(plan)
     lines = [f"{first} {second}"]
     for flag in _with_values(flags):
@@ -29,9 +35,19 @@ def command_line(plan: Plan) -> str:
     return " \\\n".join(lines)
 
 
+def _with_plan_file(plan: Plan) -> str:
+    """`kato-bench run -` with the plan file behind it. None of its lines is the word that ends it."""
+    unwritten = nulls(plan.session)
+    writable = {name: value for name, value in plan.session.items() if name not in unwritten}
+    flags = [f" --session {shlex.quote(f'{name}={_config(plan.session[name])}')}" for name in unwritten]
+    text = to_toml(plan.model_copy(update={"session": writable}))
+    return f"kato-bench run -{''.join(flags)} <<'{_END}'\n{text}{_END}"
+
+
 def arguments(plan: Plan) -> list[str]:
-    """`kato-bench run` with the flags that make this plan again: all that shape the load are spelled out, so
-    that other defaults of a later version change nothing. Those that are off by default are left out."""
+    """`kato-bench run` with the flags that make this plan again, where flags can tell it: all that shape the
+    load are spelled out, so that other defaults of a later version change nothing. Those that are off by
+    default are left out."""
     return ["kato-bench", "run", *_load(plan), *_target(plan), *_rest(plan)]
 
 

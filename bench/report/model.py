@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 #: The gap between response and service time is explained where it is this many times the service time and
 #: more than so many seconds: less is within what a connection costs.
 GAP_SHARE, GAP_SECONDS = 0.2, 0.005
+#: Parts of a load that one line may name; more are counted.
+_SPELLED = 3
 
 
 @dataclass(frozen=True)
@@ -156,12 +158,14 @@ def list_row(record: RunRecord) -> ListRow:
 
 
 def load_words(plan: Plan) -> str:
-    """The arrivals in a few words."""
-    arrivals = plan.arrivals
-    if arrivals.kind == "closed":
-        think = f", {arrivals.think:g} s think time" if arrivals.think else ""
-        return f"{arrivals.users} users{think}"
-    return f"{arrivals.kind} {arrivals.rate:g}/s"
+    """The measured load in a few words."""
+    parts = plan.measured
+    if len(parts) == 1:
+        return parts[0].arrivals.words
+    if len(parts) <= _SPELLED:
+        return ", then ".join(f"{part.arrivals.words} ({part.seconds:g} s)" for part in parts)
+    mean = "" if plan.rate is None else f", {plan.rate:.3g}/s on average"
+    return f"{len(parts)} loads one after the other{mean}"
 
 
 def plan_line(plan: Plan) -> str:
@@ -234,7 +238,7 @@ def _gap(estimates: Estimates) -> str | None:
 def _notes(estimates: Estimates, manifest: Manifest) -> list[str]:
     """What a reader must know to read the tables right."""
     notes = []
-    if manifest.plan.arrivals.kind == "closed":
+    if manifest.plan.closed:
         notes.append("Closed loop: a slow answer delays the next request, so percentiles are optimistic.")
     counts = estimates.count()
     lost = {kind: number for kind, number in counts.by_error.items() if kind in LOST}

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.errors import UsageError
-from bench.flags import seconds_of
+from bench.limits import seconds_of
 
 
 @pytest.mark.parametrize(

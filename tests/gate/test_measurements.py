@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from runs import make_run, rows, usage
 
+from bench.courses import Ramp
 from bench.gate.measurements import measurements
+from bench.plan import Arrivals, Part, Plan, load_of
 from bench.record.manifest import LoadEnds
 from bench.record.vocabulary import ERRORS
 
@@ -94,3 +96,46 @@ def test_qdrant_is_asked_whether_it_optimises(tmp_path: Path, status: float, opt
 
 def test_without_a_measure_phase_nothing_was_due(tmp_path: Path) -> None:
     assert measurements(make_run(tmp_path / "run", phases=[]), LoadEnds()).due == 0
+
+
+RAMP = Arrivals.along(Ramp(start=5, end=50))
+
+
+def in_parts(*arrivals: Arrivals) -> Plan:
+    load, phases = load_of(
+        [Part(phase="measure", seconds=30 / len(arrivals), arrivals=one) for one in arrivals]
+    )
+    return Plan(arrivals=load, phases=phases)
+
+
+@pytest.mark.parametrize(
+    ("plan", "asked"),
+    [
+        (Plan(arrivals=Arrivals(rate=20)), True),
+        (in_parts(Arrivals(rate=20), Arrivals(rate=21)), False),
+        (in_parts(RAMP), False),
+        (Plan(arrivals=Arrivals(kind="closed", users=3)), False),
+    ],
+    ids=["stationary", "two rates", "ramp", "closed"],
+)
+def test_only_what_does_not_change_has_to_be_steady(tmp_path: Path, plan: Plan, asked: bool) -> None:
+    record = make_run(tmp_path / "run", [rows("predict", 20)], plan=plan)
+    assert (measurements(record, end(1.0)).steadiness is not None) == asked
+
+
+@pytest.mark.parametrize(("waits", "overloaded"), [(0.4, False), (10.0, True)])
+def test_more_open_requests_at_a_higher_rate_are_no_backlog(
+    tmp_path: Path, waits: float, overloaded: bool
+) -> None:
+    """5/s and then 100/s that take 0.4 s each: 2 are open at first and 40 in the end, and none waits."""
+    few, many = rows("predict", 5), rows("predict", 100)
+    few = {name: column[few["due"] < 20] for name, column in few.items()}
+    many = {name: column[many["due"] >= 20] for name, column in many.items()}
+    for columns in (few, many):
+        columns["done"] = columns["sent"] + 0.4
+    many["done"][:] = many["sent"] + waits
+    plan = in_parts(Arrivals(rate=5), Arrivals(rate=100))
+    found = measurements(make_run(tmp_path / "run", [few, many], plan=plan), end(1.0))
+    assert found.backlog_start is not None
+    assert found.backlog_end is not None
+    assert (found.backlog_end - found.backlog_start > 15) == overloaded

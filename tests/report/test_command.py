@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 
 import pytest
@@ -11,9 +12,11 @@ from typer.testing import CliRunner
 
 import bench.running
 from bench.cli import app
+from bench.courses import Ramp
 from bench.flags import RunFlags, make_plan
 from bench.loadgen.catalogue import find
-from bench.plan import Arrivals, Phases, Plan, TargetPlan
+from bench.plan import Arrivals, CollectorsPlan, Part, Phases, Plan, TargetPlan, load_of
+from bench.previewing import plan_from
 from bench.report.command import arguments, command_line, with_changes
 
 DATA = {"nodes": 4, "sessions": 20, "patterns": 200, "events": 5, "symbols": 2}
@@ -46,19 +49,35 @@ URL = Plan(
         stores={"redis": "redis://127.0.0.1:6379", "qdrant": "http://[::1]:6333"},
     ),
 )
+_RAMP, _PHASES = load_of(
+    [
+        Part(phase="warmup", seconds=5, arrivals=Arrivals(rate=2)),
+        Part(phase="measure", name="it's up", seconds=9, arrivals=Arrivals.along(Ramp(start=2, end=8))),
+    ]
+)
+#: Flags cannot tell it.
+IN_A_FILE = EVERYTHING.model_copy(
+    update={
+        "arrivals": _RAMP,
+        "phases": _PHASES,
+        "collectors": CollectorsPlan(interval=2),
+        "session": {**EVERYTHING.session, "nothing": None},
+        "tags": {"a": "PLAN", "PLAN": "$x"},
+    }
+)
 
 
-def parsed(words: list[str], monkeypatch: pytest.MonkeyPatch) -> Plan:
+def parsed(words: list[str], monkeypatch: pytest.MonkeyPatch, stdin: str | None = None) -> Plan:
     """The plan that the real command line makes of these words."""
     plans: list[Plan] = []
 
-    def take(scenario: str, flags: RunFlags, *_: object, **__: object) -> int:
-        plans.append(make_plan(find(scenario), flags))
+    def take(scenario: str | None, flags: RunFlags, *_: object, plan: str | None = None, **__: object) -> int:
+        plans.append(plan_from(scenario, flags, plan))
         return 0
 
     monkeypatch.setattr(bench.running, "run_plan", take)
     monkeypatch.setattr("os.environ", {})
-    result = CliRunner().invoke(app, words[1:], catch_exceptions=False)
+    result = CliRunner().invoke(app, words[1:], input=stdin, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return plans[0]
 
@@ -80,10 +99,24 @@ def test_every_part_of_a_plan_differs_from_its_default_in_these_tests() -> None:
     """A part that is added to the plan must be added here, and so to the command."""
     plain = Plan(arrivals=Arrivals(rate=40.0))
     for name in Plan.model_fields:
-        if name != "scenario":
+        if name not in ("scenario", "collectors"):
             assert getattr(EVERYTHING, name) != getattr(plain, name), name
+        if name != "scenario":
+            assert getattr(IN_A_FILE, name) != getattr(plain, name), name
     seen = {name for plan in (EVERYTHING, URL) for name in plan.target.model_fields_set}
     assert seen == set(TargetPlan.model_fields)
+
+
+def test_a_plan_that_flags_cannot_tell_is_the_commands_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = command_line(IN_A_FILE)
+    words = shlex.split(line.partition("<<")[0])
+    assert parsed(words, monkeypatch, heredoc(line)) == IN_A_FILE
+
+
+def heredoc(line: str) -> str:
+    """What a POSIX shell gives the command as its input."""
+    script = "kato-bench() { cat; }\n" + line
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.parametrize("plan", [EVERYTHING, CLOSED, URL], ids=["everything", "closed", "url"])

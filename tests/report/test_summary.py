@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from runs import JUDGED, PHASE_TIMES, make_run, rows, usage
 
-from bench.plan import Arrivals, Plan, TargetPlan
+from bench.courses import Ramp, Sine, Spike, Step, Trace
+from bench.plan import Arrivals, Part, Plan, TargetPlan, load_of
 from bench.record.estimates import Estimates
 from bench.record.manifest import Phase
 from bench.report.machine import as_json
@@ -223,10 +224,38 @@ def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
         (Arrivals(kind="constant", rate=12.5), "constant 12.5/s"),
         (Arrivals(kind="closed", users=10), "10 users"),
         (Arrivals(kind="closed", users=10, think=0.5), "10 users, 0.5 s think time"),
+        (Arrivals.along(Ramp(start=10, end=80)), "ramp from 10/s to 80/s"),
+        (Arrivals.along(Step(rates=(1, 2.5), spacing="constant")), "steps of 1/s, 2.5/s, evenly spaced"),
+        (Arrivals.along(Step(rates=(1, 2), lengths=(9, 1))), "steps of 1/s for 9 s, 2/s for 1 s"),
+        (
+            Arrivals.along(Spike(base=5, peak=50, at=2, length=1)),
+            "5/s with a spike of 50/s from 2 s on for 1 s",
+        ),
+        (
+            Arrivals.along(Sine(mean=40, amplitude=20, period=30)),
+            "waves between 20/s and 60/s every 30 s",
+        ),
+        (
+            Arrivals.along(Trace(file="/a/times.csv", sha256="x", count=12, lasts=3, speed=2)),
+            "the 12 requests recorded in times.csv, 2 times as fast",
+        ),
     ],
 )
 def test_arrivals_in_words(arrivals: Arrivals, words: str) -> None:
-    assert load_words(Plan(arrivals=arrivals)) == words
+    part = Part(phase="measure", seconds=10, arrivals=arrivals)
+    load, phases = load_of([part])
+    assert load_words(Plan(arrivals=load, phases=phases)) == words
+
+
+def test_loads_one_after_the_other_in_words() -> None:
+    def words(*rates: float) -> str:
+        load, phases = load_of(
+            [Part(phase="measure", seconds=5, arrivals=Arrivals(rate=rate)) for rate in rates]
+        )
+        return load_words(Plan(arrivals=load, phases=phases))
+
+    assert words(1, 2) == "poisson 1/s (5 s), then poisson 2/s (5 s)"
+    assert words(1, 2, 3, 4) == "4 loads one after the other, 2.5/s on average"
 
 
 def test_the_plan_in_one_line() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from bench.record.finalise import iterate_requests
-from bench.record.vocabulary import KNOBS, RECALL, RECALL_MISSING
+from bench.record.vocabulary import KNOBS, PART, RECALL, RECALL_MISSING
 from bench.report.page import windows
 from bench.report.page.windows import Floats, Line
 from bench.stats.quantiles import required
@@ -133,7 +133,10 @@ def marks_of(events: list[dict[str, Any]]) -> list[Mark]:
         kind = event["kind"]
         if kind in _UNMARKED or (kind == "worker_seen" and event["t"] <= began + _FIRST_SEEN):
             continue
-        marks.append(Mark(float(event["t"]), kind, words(event)))
+        if kind == PART:
+            marks.append(Mark(float(event["start"]), kind, f"{event['name']} begins: {event['load']}"))
+        else:
+            marks.append(Mark(float(event["t"]), kind, words(event)))
     return sorted(marks, key=lambda mark: mark.t)
 
 

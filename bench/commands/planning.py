@@ -1,0 +1,71 @@
+"""`plan`: what a run would do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bench.commands import options
+
+app = typer.Typer()
+
+
+@app.command("plan")
+def plan_(
+    plan: options.Plan = None,
+    scenario: options.GivenScenario = None,
+    target: options.GivenTarget = None,
+    redis_url: options.RedisUrl = None,
+    qdrant_url: options.QdrantUrl = None,
+    clickhouse_url: options.ClickHouseUrl = None,
+    rate: options.Rate = None,
+    users: options.Users = None,
+    think: options.Think = None,
+    arrivals: options.Arrivals = None,
+    warmup: options.GivenWarmup = None,
+    duration: options.GivenDuration = None,
+    seed: options.GivenSeed = None,
+    data: options.Data = [],  # noqa: B006
+    session: options.Session = [],  # noqa: B006
+    corpus: options.Corpus = None,
+    workers: options.Workers = None,
+    profile: options.Profile = None,
+    set_: options.Set = [],  # noqa: B006
+    fault: options.Fault = [],  # noqa: B006
+    connections: options.Connections = None,
+    timeout: options.GivenTimeout = None,
+    objective: options.Objective = [],  # noqa: B006
+    tag: options.Tag = [],  # noqa: B006
+    keep_data: options.KeepData = False,
+    toml: Annotated[bool, typer.Option("--toml", help="print a plan file that says the same")] = False,
+    json_: options.Json = False,
+) -> None:
+    """Say what `run` with the same plan and flags would do: requests, time, sessions, data. Loads nothing."""
+    from bench.flags import RunFlags
+    from bench.previewing import show_plan
+
+    flags = RunFlags(
+        target=target,
+        stores={"redis": redis_url, "qdrant": qdrant_url, "clickhouse": clickhouse_url},
+        rate=rate,
+        users=users,
+        arrivals=arrivals,
+        think=think,
+        warmup=warmup,
+        duration=duration,
+        seed=seed,
+        timeout=timeout,
+        connections=connections,
+        workers=workers,
+        profile=profile,
+        set=set_,
+        fault=fault,
+        data=data,
+        session=session,
+        tag=tag,
+        objective=objective,
+        corpus=corpus,
+        keep_data=keep_data,
+    )
+    raise typer.Exit(show_plan(scenario, flags, plan=plan, as_toml=toml, as_json=json_))

@@ -1,0 +1,1 @@
+"""Plan files: TOML that says what to run. `docs/plans.md` is their reference."""

@@ -1,0 +1,117 @@
+"""Flags hold against the file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from plan_texts import FULL, MEASURE, phase, plan_of
+
+from bench.courses import Ramp
+from bench.errors import UsageError
+from bench.plan import Arrivals
+
+CLOSED = phase("closed = { users = 3, think = 0.5 }")
+STEADY = phase("constant = { rate = 8 }")
+RAMP = phase("ramp = { from = 1, to = 9 }")
+TWO = phase(duration='"10s"', phase='"warmup"') + RAMP + phase(duration='"60s"')
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "arrivals"),
+    [
+        (MEASURE, {}, Arrivals(rate=40)),
+        (MEASURE, {"rate": 5.0}, Arrivals(rate=5)),
+        (STEADY, {"rate": 5.0}, Arrivals(kind="constant", rate=5)),
+        (STEADY, {"arrivals": "poisson"}, Arrivals(rate=8)),
+        (MEASURE, {"arrivals": "constant"}, Arrivals(kind="constant", rate=40)),
+        (MEASURE, {"users": 4}, Arrivals(kind="closed", users=4)),
+        (CLOSED, {"users": 4}, Arrivals(kind="closed", users=4, think=0.5)),
+        (CLOSED, {"think": 2.0}, Arrivals(kind="closed", users=3, think=2)),
+        (CLOSED, {"arrivals": "closed", "think": 0.0}, Arrivals(kind="closed", users=3)),
+        (CLOSED, {"rate": 6.0}, Arrivals(rate=6)),
+        (RAMP, {"rate": 6.0}, Arrivals(rate=6)),
+        (RAMP, {"rate": 6.0, "arrivals": "constant"}, Arrivals(kind="constant", rate=6)),
+        (RAMP, {}, Arrivals.along(Ramp(start=1, end=9))),
+    ],
+)
+def test_the_load(text: str, flags: dict[str, Any], arrivals: Arrivals) -> None:
+    plan = plan_of(text, **flags)
+    assert plan.arrivals == arrivals
+    assert bool(plan.phases.parts) == (arrivals.course is not None)
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "words"),
+    [
+        (RAMP, {"arrivals": "constant"}, "--arrivals constant needs --rate"),
+        (RAMP, {"arrivals": "ramp", "rate": 4.0}, "a load that changes takes a plan file"),
+        (MEASURE, {"think": 1.0}, "--think needs --users"),
+        (MEASURE, {"users": 1, "rate": 1.0}, "exclude each other"),
+        (RAMP, {"warmup": 5.0}, "--warmup 5: the plan has no warmup; add a \\[\\[phase\\]\\]"),
+        (
+            phase("spike = { base = 1, peak = 5, at = 20, for = 2 }"),
+            {"duration": 10.0},
+            "spike ends after 22",
+        ),
+        (FULL, {"target": "http://h", "set": ["redis.maxmemory=1gb"]}, "runs already"),
+        (FULL, {"stores": {"redis": "redis://h"}}, "--redis-url tells"),
+    ],
+)
+def test_what_does_not_go_together(text: str, flags: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        plan_of(text, **flags)
+
+
+def test_lengths_are_shared_out_over_the_parts() -> None:
+    plan = plan_of(TWO, duration=30.0, warmup=5.0)
+    assert [(part.phase, part.seconds) for part in plan.phases.parts] == [
+        ("warmup", 5),
+        ("measure", 10),
+        ("measure", 20),
+    ]
+    assert (plan.phases.warmup, plan.phases.measure) == (5, 30)
+    without = plan_of(TWO, warmup=0.0)
+    assert [part.phase for part in without.phases.parts] == ["measure", "measure"]
+    assert without.phases.warmup == 0
+
+
+def test_everything_else() -> None:
+    plan = plan_of(
+        FULL,
+        seed=9,
+        timeout=4.0,
+        connections=3,
+        objective=["max < 5s"],
+        data=["patterns=7", "nodes=2"],
+        session=["recall_threshold=0.1"],
+        tag=["ticket=X", "a=b"],
+        workers=1,
+        set=["redis.maxmemory=1mb"],
+        fault=["cpu=30%"],
+        profile="healthy",
+    )
+    assert (plan.seed, plan.timeout, plan.connections, plan.objectives) == (9, 4.0, 3, ["max < 5s"])
+    assert (plan.data["patterns"], plan.data["nodes"]) == (7, 2)
+    assert plan.session == {"recall_threshold": 0.1, "filter_pipeline": ["jaccard"]}
+    assert plan.tags == {"ticket": "X", "a": "b"}
+    assert plan.target.profile == "healthy"
+    assert plan.target.knobs == {"redis.maxmemory": "1048576", "qdrant.hnsw.m": "32", "uvicorn.workers": "1"}
+    assert plan.target.faults["cpu"] == "30%"
+
+
+def test_another_target_replaces_the_files() -> None:
+    assert plan_of(FULL, target="http://h").target.knobs == {}
+    running = MEASURE + "[target]\nurl = 'http://h'\n[target.stores]\nredis = 'redis://h'\n"
+    plan = plan_of(running, stores={"qdrant": "http://q"})
+    assert (plan.target.url, plan.target.stores) == (
+        "http://h",
+        {"redis": "redis://h", "qdrant": "http://q"},
+    )
+    assert plan_of(running, target="embedded").target.kind == "embedded"
+
+
+def test_another_scenario_has_other_options() -> None:
+    with pytest.raises(UsageError, match=r"plan\.toml, line 6: patterns: this scenario has no such option"):
+        plan_of(MEASURE + "[data]\npatterns = 4\n", scenario="train")
+    assert plan_of(MEASURE + "[data]\nnodes = 2\n", scenario="train").data["nodes"] == 2
