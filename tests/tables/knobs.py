@@ -97,7 +97,7 @@ def log_bytes(stage: Stage, _: str) -> float:
 
 
 def memory_per_pattern(stage: Stage, _: str) -> float:
-    """The end of a training reads all patterns at once, and what that leaves to the allocator hides the index."""
+    """The end of a training reads all patterns at once; what the allocator keeps of that hides the index."""
     session, patterns = stage.session(), 1500
     stage.learn(session, 300, finalize=False)
     before = stage.resident_bytes("kato")
