@@ -68,24 +68,24 @@ Run = Annotated[
 Plan = Annotated[
     str | None,
     typer.Argument(
-        metavar="[PLAN]",
+        metavar="PLAN",
         help="a plan file, - for standard input, or nightly, ramp, smoke, soak, spike, steady, step",
         show_default=False,
     ),
 ]
 GivenTarget = Annotated[
-    str | None, typer.Option("--target", help="embedded, or the URL of a running KATO [default: embedded]")
+    str | None, typer.Option("--target", help="embedded, or the URL of a running KATO (default: embedded)")
 ]
-GivenScenario = Annotated[str | None, typer.Option("--scenario", "-s", help="the workload [default: chat]")]
+GivenScenario = Annotated[str | None, typer.Option("--scenario", "-s", help="the workload (default: chat)")]
 GivenWarmup = Annotated[
-    float | None, typer.Option("--warmup", help="seconds before the measurement [default: 5]")
+    float | None, typer.Option("--warmup", help="seconds before the measurement (default: 5)")
 ]
 GivenDuration = Annotated[
-    float | None, typer.Option("--duration", "-d", help="seconds measured [default: 30]")
+    float | None, typer.Option("--duration", "-d", help="seconds measured (default: 30)")
 ]
 GivenSeed = Annotated[
-    int | None, typer.Option("--seed", help="the same seed sends the same requests [default: 1]")
+    int | None, typer.Option("--seed", help="the same seed sends the same requests (default: 1)")
 ]
 GivenTimeout = Annotated[
-    float | None, typer.Option("--timeout", help="seconds until a request has failed [default: 30]")
+    float | None, typer.Option("--timeout", help="seconds until a request has failed (default: 30)")
 ]
