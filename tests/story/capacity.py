@@ -12,9 +12,9 @@ _GROWTH_OBJECTIVE, _BOUND = "p50(predict) < 60ms", 0.060
 _EFFORT = (
     ["--budget", "70", "--rate", "160", "--trial", "6", "--warmup", "2"]
     if QUICK
-    else ["--budget", "200", "--rate", "100", "--trial", "8", "--width", "0.08"]
+    else ["--budget", "170", "--rate", "100", "--trial", "8", "--width", "0.08"]
 )
-_SIZES = "200,1000,2500" if QUICK else "100,300,1000,2000,5000"
+_SIZES = "200,1000,2500" if QUICK else "100,500,1500,3000"
 #: How far a measurement at the predicted size may be from the objective's bound.
 _TOLERANCE = 0.25
 

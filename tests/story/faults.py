@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.story.stage import FAULTS, HEAVY, QUICK, RECALL, VECTORS, bench, check, note, settings, tell
 
-_SECONDS = "12" if QUICK else "30"
+_SECONDS = "12" if QUICK else "25"
 
 
 def chat(*more: str, rate: int, expect: tuple[int, ...] = (0,)) -> dict[str, Any]:
