@@ -11,7 +11,7 @@ STORY_STEPS = story-faults story-patches story-capacity story-gate story-report
 # Tables and endurance of the embedded deployment (docs/embedded.md).
 EMBEDDED = knob-table fault-table soak
 
-.PHONY: run test lint check clean story $(STORY_STEPS) $(EMBEDDED)
+.PHONY: run test lint check clean bench story $(STORY_STEPS) $(EMBEDDED)
 
 run: $(RUN_STAMP)
 	$(BIN)/kato-bench run $(ARGS)
@@ -33,6 +33,10 @@ fault-table: $(STAMP)
 
 soak: $(STAMP)
 	@$(BIN)/python -m tests.tables.soak $(ARGS)
+
+# Comparisons with other load generators (docs/benchmarks.md): below 6 minutes, ARGS=--quick below one.
+bench: $(STAMP)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -3,14 +3,14 @@
 A pool of keep-alive connections apart from the sessions, with a hard cap: KATO answers *every* request with
 503 once more connections are open than its limit. A socket that was idle for more than `MAX_IDLE` seconds, or
 that the server has closed, is replaced before use, because KATO closes idle connections after 5 s and a POST
-that meets the close must not be repeated behind the user's back.
+that meets the close must not be repeated behind the user's back. Where the close is met all the same, the
+request goes out on a new connection only if not one byte of it had left; else it counts as `reset`, a GET
+like a POST: a client that repeats requests hides what a target does to those that do not.
 """
 
 from __future__ import annotations
 
-import errno
 import itertools
-import json
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -18,9 +18,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
-import httptools
-from gevent import socket, ssl
+import orjson
+from gevent import ssl
 from gevent.event import AsyncResult
+
+from bench.loadgen.http1 import ParsedAnswer, broken_off, ordinary
+from bench.loadgen.deadlines import Deadlines, Expired
+from bench.loadgen.transports import NothingSentError, Transport, connect
 
 MAX_IDLE = 4.0
 _RECEIVE = 262_144
@@ -40,96 +44,87 @@ class Exchange:
     connection: int = -1
 
     def json(self) -> Any:
-        return json.loads(self.body)
-
-
-class _Answer:
-    """Collects one response from httptools' callbacks."""
-
-    def __init__(self) -> None:
-        self.parts: list[bytes] = []
-        self.parser = httptools.HttpResponseParser(self)
-        self.complete = False
-        self.keeps_alive = False
-        self._headers_complete = False
-        self._has_length = False
-
-    @property
-    def ends_with_connection(self) -> bool:
-        """True where the body has no length of its own: the server's close is its proper end."""
-        return self._headers_complete and not self._has_length
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() in (b"content-length", b"transfer-encoding"):
-            self._has_length = True
-
-    def on_headers_complete(self) -> None:
-        self._headers_complete = True
-
-    def on_body(self, data: bytes) -> None:
-        self.parts.append(data)
-
-    def on_message_complete(self) -> None:
-        self.complete = True
-        # Once the parser has returned it answers for the next message, and always no.
-        self.keeps_alive = self.parser.should_keep_alive()
+        """Raises ValueError where the body is no JSON."""
+        return orjson.loads(self.body)
 
 
 class Connection:
-    """One keep-alive connection; `number` counts the connections that the pool has opened."""
+    """One keep-alive connection; `number` counts the connections that the pool has opened.
 
-    def __init__(
-        self, number: int, address: tuple[str, int], timeout: float, tls: ssl.SSLContext | None
-    ) -> None:
+    `buffer` is where bytes arrive. All connections of a client share it: what is in it is read before anybody
+    else has a turn."""
+
+    def __init__(self, number: int, transport: Transport, buffer: bytearray) -> None:
         self.number = number
         self.last_used = time.monotonic()
-        self._encrypted = tls is not None
-        plain = socket.create_connection(address, timeout=timeout)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket = tls.wrap_socket(plain, server_hostname=address[0]) if tls else plain
-        self._socket.settimeout(None)
+        self._transport = transport
+        self._buffer = buffer
+        self._view = memoryview(buffer)
 
     def is_fresh(self) -> bool:
         """False where the server may have closed, or has closed, this connection."""
-        if time.monotonic() - self.last_used > MAX_IDLE:
-            return False
-        if self._encrypted:
-            # Readable bytes may be the protocol's own, and say nothing of a close.
-            return True
-        try:
-            # Anything readable between two requests is the server's close, or bytes that answer nothing.
-            self._socket._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
+        return time.monotonic() - self.last_used <= MAX_IDLE and self._transport.is_silent()
 
     def exchange(self, request: bytes, into: Exchange) -> bool:
         """Send and read one answer into `into`; True if the connection can carry another request.
 
-        Raises OSError where the connection breaks before the answer is complete."""
+        Raises OSError where the connection breaks before the answer is complete, NothingSentError where it
+        is certain that nothing was sent."""
         into.connection = self.number
         into.sent = time.monotonic()
-        self._socket.sendall(request)
-        answer = _Answer()
-        while not answer.complete:
-            data = self._socket.recv(_RECEIVE)
-            if not data and answer.ends_with_connection:
-                break
-            if not data:
-                raise ConnectionResetError(errno.ECONNRESET, "closed before the answer was complete")
-            try:
-                answer.parser.feed_data(data)
-            except httptools.HttpParserError as error:
-                raise ConnectionResetError(errno.EPROTO, f"no HTTP answer: {error}") from None
+        try:
+            self._transport.send(request)
+        except NothingSentError:
+            into.connection, into.sent = -1, None
+            raise
+        count = self._transport.receive_into(self._buffer)
+        head = ordinary(self._buffer, 0, count)
+        if head is None:
+            return self._parse(count, into)
+        start, length, status = head.end(), int(head[2]), int(head[1])
+        if count - start > length:
+            return self._parse(count, into)
+        body = bytes(self._view[start:count])
+        reusable = True
+        if len(body) < length:
+            body, reusable = self._rest(body, length)
         into.done = self.last_used = time.monotonic()
-        into.status = answer.parser.get_status_code()
-        into.body = answer.parts[0] if len(answer.parts) == 1 else b"".join(answer.parts)
-        return answer.keeps_alive
+        into.status = status
+        into.body = body
+        return reusable
 
     def close(self) -> None:
-        self._socket.close()
+        self._transport.close()
+
+    def _rest(self, body: bytes, length: int) -> tuple[bytes, bool]:
+        """The whole body, of which the beginning has arrived, and whether nothing came after it."""
+        parts = [body]
+        missing = length - len(body)
+        while missing > 0:
+            count = self._transport.receive_into(self._buffer)
+            if not count:
+                raise broken_off()
+            parts.append(bytes(self._view[: min(count, missing)]))
+            missing -= count
+        return b"".join(parts), missing == 0
+
+    def _parse(self, count: int, into: Exchange) -> bool:
+        """Read an answer that is not ordinary; `count` bytes of it are in the buffer."""
+        answer = ParsedAnswer()
+        while True:
+            if count:
+                answer.feed(self._view[:count])
+            elif answer.ends_with_connection:
+                break
+            else:
+                raise broken_off()
+            if answer.complete:
+                break
+            count = self._transport.receive_into(self._buffer)
+        into.done = self.last_used = time.monotonic()
+        into.status = answer.status
+        into.body = answer.body
+        return answer.keeps_alive
 
 
 class HttpClient:
@@ -142,8 +137,14 @@ class HttpClient:
         self._tls = ssl.create_default_context() if url.scheme == "https" else None
         self._address = (url.hostname, url.port or (443 if self._tls else 80))
         self._prefix = url.path.rstrip("/")
-        self._host = url.netloc.rpartition("@")[2].encode()
+        first = f" HTTP/1.1\r\nHost: {url.netloc.rpartition('@')[2]}\r\n"
+        # An empty POST still has to say so: a server may wait for a body otherwise.
+        self._end_of_get = f"{first}\r\n"
+        self._end_of_empty = f"{first}Content-Length: 0\r\n\r\n"
+        self._end_of_json = f"{first}Content-Type: application/json\r\nContent-Length: "
         self._timeout = timeout
+        self._deadlines = Deadlines()
+        self._buffer = bytearray(_RECEIVE)
         self._idle: list[Connection] = []
         self._free = connections
         self._waiting: deque[AsyncResult[None]] = deque()
@@ -164,27 +165,35 @@ class HttpClient:
         wait ends at `sent`. Never raises for what the target or the network does, never repeats a request."""
         message = self._message(method, path, body)
         exchange = Exchange() if into is None else into
-        if not self._acquire(patience):
+        if self._free > 0 and not self._waiting:
+            self._free -= 1
+        elif not self._wait_for_turn(patience):
             exchange.error = "dropped"
             return exchange
         connection: Connection | None = None
         reusable = False
+        self._deadlines.begin(self._timeout)
         try:
-            with gevent.Timeout(self._timeout):
-                connection = self._connection()
+            connection = self._connection()
+            try:
                 reusable = connection.exchange(message, exchange)
-        except gevent.Timeout:
+            except NothingSentError:
+                connection.close()
+                connection = None
+                connection = self._open()
+                reusable = connection.exchange(message, exchange)
+        except Expired:
             exchange.error = "timeout"
         except OSError:
             exchange.error = "connect" if connection is None else "reset"
         finally:
-            if connection is not None:
-                if reusable:
-                    self._idle.append(connection)
-                else:
-                    connection.close()
+            self._deadlines.end()
+            if reusable and connection is not None:
+                self._idle.append(connection)
+            elif connection is not None:
+                connection.close()
             self._release()
-        if not exchange.error:
+        if exchange.status >= 400:
             exchange.error = status_error(exchange.status)
         return exchange
 
@@ -193,20 +202,18 @@ class HttpClient:
         self._timeout = min(self._timeout, seconds)
 
     def close(self) -> None:
+        self._deadlines.close()
         while self._idle:
             self._idle.pop().close()
 
     def _message(self, method: str, path: str, body: bytes | None) -> bytes:
-        head = f"{method} {self._prefix}{path} HTTP/1.1\r\nHost: ".encode() + self._host
-        if body is None:
-            # An empty POST still has to say so: a server may wait for a body otherwise.
-            return head + (b"\r\nContent-Length: 0\r\n\r\n" if method != "GET" else b"\r\n\r\n")
-        return head + b"\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        if body is not None:
+            head = f"{method} {self._prefix}{path}{self._end_of_json}{len(body)}\r\n\r\n"
+            return head.encode() + body
+        end = self._end_of_get if method == "GET" else self._end_of_empty
+        return f"{method} {self._prefix}{path}{end}".encode()
 
-    def _acquire(self, patience: float | None) -> bool:
-        if self._free > 0 and not self._waiting:
-            self._free -= 1
-            return True
+    def _wait_for_turn(self, patience: float | None) -> bool:
         turn: AsyncResult[None] = AsyncResult()
         self._waiting.append(turn)
         try:
@@ -234,7 +241,10 @@ class HttpClient:
             if connection.is_fresh():
                 return connection
             connection.close()
-        return Connection(next(self._numbers), self._address, self._timeout, self._tls)
+        return self._open()
+
+    def _open(self) -> Connection:
+        return Connection(next(self._numbers), connect(self._address, self._tls), self._buffer)
 
 
 def status_error(status: int) -> str:

@@ -51,6 +51,7 @@ class Recorder:
         self._process = process
         self._sending = RLock()
         self._rows = frames.RowBuffer()
+        self._append = self._rows.append
         self._finishing = Event()
         self._flusher = gevent.spawn(self._flush_until_the_end)
         self._rows_sent = 0
@@ -67,13 +68,14 @@ class Recorder:
 
     def record(self, session: Session, operation: str, turn: Turn, exchange: Exchange, items: int) -> None:
         self.in_flight.change(-1)
-        if exchange.done is None:
+        origin, sent, done = self._origin, exchange.sent, exchange.done
+        if done is None:
             self.unanswered_seconds += time.monotonic() - turn.picked
-        self._rows.append(
-            turn.due - self._origin,
-            turn.picked - self._origin,
-            exchange.sent - self._origin if exchange.sent is not None else math.nan,
-            exchange.done - self._origin if exchange.done is not None else math.nan,
+        self._append(
+            turn.due - origin,
+            turn.picked - origin,
+            math.nan if sent is None else sent - origin,
+            math.nan if done is None else done - origin,
             _OPERATION_CODE[operation],
             _PHASE_CODE[turn.phase],
             exchange.status,

@@ -38,12 +38,18 @@ class _TimerFd:
         self.fd = self._libc.timerfd_create(self._CLOCK_MONOTONIC, self._NONBLOCK_CLOEXEC)
         if self.fd < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create")
+        self._settime = self._libc.timerfd_settime
+        self._settime.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+        # Made once: this is called for each due request.
+        self._spec = _Itimerspec()
+        self._pointer = ctypes.byref(self._spec)
+        self._value = self._spec.value
 
     def arm(self, at: float) -> None:
         # A time of zero would disarm; the past fires at once.
         nanoseconds = max(1, int(at * 1e9))
-        spec = _Itimerspec(_Timespec(0, 0), _Timespec(*divmod(nanoseconds, 1_000_000_000)))
-        if self._libc.timerfd_settime(self.fd, self._ABSOLUTE, ctypes.byref(spec), None) != 0:
+        self._value.seconds, self._value.nanoseconds = divmod(nanoseconds, 1_000_000_000)
+        if self._settime(self.fd, self._ABSOLUTE, self._pointer, None) != 0:
             raise OSError(ctypes.get_errno(), "timerfd_settime")
 
 

@@ -17,6 +17,8 @@ class Traffic:
     def __init__(self, client: HttpClient, events: Any, recorder: Recorder | None, timeout: float) -> None:
         self._client = client
         self._events = events
+        # Locust's own list. An event that nobody hears costs as much as recording the request.
+        self._listeners: list[Any] = events.request._handlers
         self._recorder = recorder
         self._timeout = timeout
 
@@ -51,7 +53,8 @@ class Traffic:
             self._keep(session, request, turn, exchange)
             raise
         self._keep(session, request, turn, exchange)
-        self._report(session, request, turn, exchange)
+        if self._listeners:
+            self._report(session, request, turn, exchange)
         return exchange
 
     def drop(self, session: Session, turn: Turn, request: Request) -> Exchange:
@@ -62,9 +65,10 @@ class Traffic:
 
     @staticmethod
     def _judge(request: Request, exchange: Exchange) -> None:
-        created_nothing = request.operation == "create" and not exchange.error and not _session_id(exchange)
-        if created_nothing or (not exchange.error and request.key not in exchange.body):
-            exchange.error = "invalid"
+        if not exchange.error:
+            created_nothing = request.operation == "create" and not _session_id(exchange)
+            if created_nothing or request.key not in exchange.body:
+                exchange.error = "invalid"
         elif exchange.error == "not_found" and not request.absolute:
             exchange.error = "lost_session"
 

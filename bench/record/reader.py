@@ -27,22 +27,13 @@ from bench.record.finalise import (
 from bench.record.folder import MANIFEST
 from bench.record.histograms import NEEDED, histogram_batches, numbers
 from bench.record.manifest import FileFacts, Manifest, Phase, Totals, file_facts
+from bench.record.selection import Selections
 from bench.record.status import judged
 from bench.record.tables import HISTOGRAM_WORDS, HISTOGRAMS, METRICS, REQUESTS
+from bench.record.vocabulary import ERRORS, OPERATIONS, PHASES
 from bench.record.writing import exclusive, write_failure
-from bench.stats.histogram import Histogram
+from bench.stats.histogram import Histogram, by_group
 from bench.stats.series import Series
-
-#: A long run has some ten million histogram rows, so that their width matters.
-_COMPACT = {
-    "second": np.int32,
-    "phase": np.int8,
-    "operation": np.int8,
-    "outcome": np.int8,
-    "kind": np.int8,
-    "bucket": np.int16,
-    "count": np.int32,
-}
 
 
 class RunRecord:
@@ -76,8 +67,8 @@ class RunRecord:
         """Durations in seconds of one `kind` (`tables.KINDS`); None = of all operations, phases, outcomes.
 
         A request that nobody answered (outcome `lost`) stands in the top bucket of response and service."""
-        chosen = self._chosen(operation, phase, kind, outcome)
-        return Histogram.from_counts(self._histograms["bucket"][chosen], self._histograms["count"][chosen])
+        rows = self._histograms.select(operation=operation, phase=phase, kind=kind, outcome=outcome)
+        return Histogram.from_counts(rows["bucket"], rows["count"])
 
     def per_second(
         self,
@@ -88,16 +79,8 @@ class RunRecord:
     ) -> list[tuple[int, Histogram]]:
         """The same by the second in which the requests were due, ascending; seconds without any are left
         out."""
-        chosen = self._chosen(operation, phase, kind, outcome)
-        columns = {name: self._histograms[name][chosen] for name in ("second", "bucket", "count")}
-        order = np.argsort(columns["second"], kind="stable")
-        seconds, starts = np.unique(columns["second"][order], return_index=True)
-        buckets = np.split(columns["bucket"][order], starts[1:])
-        counts = np.split(columns["count"][order], starts[1:])
-        return [
-            (int(second), Histogram.from_counts(*pair))
-            for second, *pair in zip(seconds, buckets, counts, strict=False)
-        ]
+        rows = self._histograms.select(operation=operation, phase=phase, kind=kind, outcome=outcome)
+        return by_group(rows["second"], rows["bucket"], rows["count"])
 
     def operations(self) -> list[str]:
         """The operations that occur, in the vocabulary's order."""
@@ -128,10 +111,9 @@ class RunRecord:
         noted = self.manifest.phase(name)
         if noted is not None and noted.end is not None:
             return noted
-        mine = self._histograms["phase"] == HISTOGRAM_WORDS["phase"].index(name)
-        if not mine.any():
+        seconds = self._histograms.select(phase=name)["second"]
+        if not seconds.size:
             return noted
-        seconds = self._histograms["second"][mine]
         start = noted.start if noted is not None else float(seconds.min())
         return Phase(name=name, start=start, end=max(start, float(seconds.max()) + 1))  # type: ignore[arg-type]
 
@@ -193,42 +175,31 @@ class RunRecord:
         return read_events(self.folder / EVENTS_FILE)
 
     @cached_property
-    def _histograms(self) -> dict[str, NDArray[Any]]:
-        """The histogram rows as numbers; words as indexes into `HISTOGRAM_WORDS`."""
+    def _histograms(self) -> Selections:
         path = self.folder / HISTOGRAMS_TABLE
         if path.exists():
-            parts = [_compact(batch) for batch in read_table(path, HISTOGRAMS)]
-        else:
-            parts = [_compact(batch) for batch in histogram_batches(iterate_requests(self.folder, NEEDED))]
-        return {
-            name: np.concatenate([np.empty(0, dtype), *(part[name] for part in parts)])
-            for name, dtype in _COMPACT.items()
-        }
-
-    def _chosen(
-        self, operation: str | None, phase: str | None, kind: str, outcome: str | tuple[str, ...] | None
-    ) -> NDArray[np.bool_]:
-        wanted = {"operation": operation, "phase": phase, "kind": kind, "outcome": outcome}
-        chosen = np.ones(len(self._histograms["count"]), np.bool_)
-        for name, words in wanted.items():
-            if words is not None:
-                listed = (words,) if isinstance(words, str) else words
-                codes = [HISTOGRAM_WORDS[name].index(word) for word in listed]
-                chosen &= np.isin(self._histograms[name], codes)
-        return chosen
+            return Selections(read_table(path, HISTOGRAMS))
+        return Selections(histogram_batches(iterate_requests(self.folder, NEEDED)))
 
     @cached_property
     def _tally(self) -> dict[tuple[str, str, str], tuple[int, int]]:
         """(operation, phase, error kind) -> (requests, answered ones), from the rows."""
-        tally: dict[tuple[str, str, str], tuple[int, int]] = {}
-        for batch in iterate_requests(self.folder, ("operation", "phase", "error", "done")):
-            groups = pa.Table.from_batches([batch]).group_by(["operation", "phase", "error"])
-            counted = groups.aggregate([([], "count_all"), ("done", "count")]).to_pylist()
-            for row in counted:
-                key = (row["operation"], row["phase"], row["error"])
-                rows, done = tally.get(key, (0, 0))
-                tally[key] = (rows + row["count_all"], done + row["done_count"])
-        return tally
+        shape = (len(OPERATIONS), len(PHASES), len(ERRORS))
+        axes = ("operation", "phase", "error")
+        rows = np.zeros(shape, np.int64)
+        answered = np.zeros(shape, np.int64)
+        for batch in iterate_requests(self.folder, (*axes, "done")):
+            codes = np.ravel_multi_index(tuple(numbers(batch, axis) for axis in axes), shape)
+            done = batch.column("done").is_valid().to_numpy(False)
+            rows += np.bincount(codes, minlength=rows.size).reshape(shape)
+            answered += np.bincount(codes[done], minlength=rows.size).reshape(shape)
+        return {
+            (OPERATIONS[place[0]], PHASES[place[1]], ERRORS[place[2]]): (
+                int(rows[tuple(place)]),
+                int(answered[tuple(place)]),
+            )
+            for place in np.argwhere(rows).tolist()
+        }
 
 
 def read_intact(folder: Path | str) -> RunRecord:
@@ -268,10 +239,6 @@ def finalise(folder: Path) -> Manifest:
     )
     manifests.write(folder, manifest)
     return manifest
-
-
-def _compact(batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:
-    return {name: numbers(batch, name).astype(dtype) for name, dtype in _COMPACT.items()}
 
 
 def _fault(path: Path, fact: FileFacts) -> str | None:

@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bench.record.frames import ROW_COLUMNS, unpack_rows
+from bench.record.frames import ROW_COLUMNS
 from bench.record.vocabulary import ERRORS, OPERATIONS, OUTCOMES, PHASES
+
+#: A row as it travels (`frames.RowBuffer`).
+ROW = np.dtype([(name, "<" + code) for name, code in ROW_COLUMNS])
 
 _ARROW_TYPES = {"d": pa.float64(), "b": pa.int8(), "h": pa.int16(), "i": pa.int32()}
 _WORD = pa.dictionary(pa.int8(), pa.string())
@@ -76,7 +79,9 @@ Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 def rows_from_frame(payload: bytes) -> Columns:
     """The columns of a ROWS payload. Raises ValueError if it is cut short or holds an unknown code."""
-    columns = {name: np.frombuffer(values, values.typecode) for name, values in unpack_rows(payload).items()}
+    # numpy raises ValueError for a part of a row.
+    rows = np.frombuffer(payload, ROW)
+    columns = {name: np.ascontiguousarray(rows[name]) for name, _ in ROW_COLUMNS}
     for name, words in WORDS.items():
         codes = columns[name]
         if len(codes) and (codes.min() < 0 or codes.max() >= len(words)):

@@ -27,6 +27,9 @@ UNDERFLOW = 0
 #: Everything above MAX_VALUE.
 OVERFLOW = math.ceil(math.log(MAX_VALUE / MIN_VALUE) / _LOG_GAMMA) + 1
 
+#: Bucket numbers are below it.
+_WIDTH = OVERFLOW + 1
+
 
 def _representatives() -> NDArray[np.float64]:
     exponents = np.arange(OVERFLOW + 1, dtype=np.float64) * _LOG_GAMMA
@@ -100,12 +103,7 @@ class Histogram:
         """Rebuild from stored (bucket, count) rows, in any order; a bucket may occur more than once."""
         index = np.atleast_1d(np.asarray(buckets, dtype=np.int64))
         weights = np.atleast_1d(np.asarray(counts, dtype=np.int64))
-        if index.shape != weights.shape:
-            raise ValueError(f"{index.size} buckets do not match {weights.size} counts")
-        if index.size and (index.min() < UNDERFLOW or index.max() > OVERFLOW):
-            raise ValueError(f"bucket numbers go from {UNDERFLOW} to {OVERFLOW}")
-        if (weights < 0).any():
-            raise ValueError("a count is negative")
+        _require_rows(index, weights)
         dense = np.zeros(OVERFLOW + 1, dtype=np.int64)
         np.add.at(dense, index, weights)
         present = np.flatnonzero(dense)
@@ -169,3 +167,44 @@ class Histogram:
         if bucket == OVERFLOW and self.maximum is not None:
             return self.maximum
         return float(_VALUES[bucket])
+
+
+def by_group(groups: ArrayLike, buckets: ArrayLike, counts: ArrayLike) -> list[tuple[int, Histogram]]:
+    """One histogram for each whole number in `groups`, ascending, from stored (group, bucket, count) rows in
+    any order; a pair of group and bucket may occur more than once.
+
+    Raises ValueError for lengths that differ, unknown buckets, and negative counts."""
+    index = np.asarray(groups, dtype=np.int64)
+    places = np.asarray(buckets, dtype=np.int64)
+    weights = np.asarray(counts, dtype=np.int64)
+    _require_rows(places, weights)
+    if index.shape != places.shape:
+        raise ValueError(f"{index.size} groups do not match {places.size} buckets")
+    keys = (index * _WIDTH + places)[weights > 0]
+    weights = weights[weights > 0]
+    steps = np.diff(keys)
+    if (steps < 0).any():
+        # Of rows that come in a few sorted runs, the stable sort makes one pass.
+        order = np.argsort(keys, kind="stable")
+        keys, weights = keys[order], weights[order]
+        steps = np.diff(keys)
+    if (steps == 0).any():
+        first = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
+        keys, weights = keys[first], np.add.reduceat(weights, first)
+    of = keys // _WIDTH
+    found = (keys - of * _WIDTH).astype(np.int16)
+    cuts = [0, *(np.flatnonzero(np.diff(of)) + 1).tolist(), len(keys)]
+    return [
+        (int(of[start]), Histogram(found[start:end], weights[start:end]))
+        for start, end in zip(cuts, cuts[1:], strict=False)
+        if end > start
+    ]
+
+
+def _require_rows(buckets: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
+    if buckets.shape != counts.shape:
+        raise ValueError(f"{buckets.size} buckets do not match {counts.size} counts")
+    if buckets.size and (buckets.min() < UNDERFLOW or buckets.max() > OVERFLOW):
+        raise ValueError(f"bucket numbers go from {UNDERFLOW} to {OVERFLOW}")
+    if (counts < 0).any():
+        raise ValueError("a count is negative")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import socket
+import ssl
+import struct
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import gevent
 import pytest
@@ -67,6 +73,9 @@ class Server:
             self.open -= 1
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            # Else the thread that accepts keeps the port.
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
 
@@ -247,3 +256,171 @@ def test_who_waits_longer_than_its_patience_is_dropped_and_the_next_is_served() 
         assert (hasty.get(timeout=5).error, hasty.get().sent) == ("dropped", None)
         assert first.get(timeout=5).error == patient.get(timeout=5).error == ""
         assert server.requests == 2
+
+
+def test_what_had_not_left_goes_out_on_a_new_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server resets the connection after the check that it is open, and before a byte is sent."""
+
+    def serve(connection: socket.socket, server: Server) -> None:
+        server.request(connection)
+        connection.sendall(OK)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with serving(serve) as server:
+        client = HttpClient(server.url, 1, 5)
+        assert client.request("POST", "/x", b"{}").error == ""
+        (idle,) = client._idle
+        deadline = time.monotonic() + 5
+        while idle.is_fresh() and time.monotonic() < deadline:
+            gevent.sleep(0.005)
+        monkeypatch.setattr(client_module.Connection, "is_fresh", lambda self: True)
+        exchange = client.request("POST", "/x", b"{}")
+        assert (exchange.error, exchange.connection) == ("", 1)
+        assert server.requests == server.connections == 2
+
+
+def test_a_reset_connection_whose_server_is_gone_is_no_request_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def serve(connection: socket.socket, server: Server) -> None:
+        server.request(connection)
+        connection.sendall(OK)
+        server.close()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with serving(serve) as server:
+        client = HttpClient(server.url, 1, 5)
+        assert client.request("GET", "/x").error == ""
+        (idle,) = client._idle
+        deadline = time.monotonic() + 5
+        while idle.is_fresh() and time.monotonic() < deadline:
+            gevent.sleep(0.005)
+        monkeypatch.setattr(client_module.Connection, "is_fresh", lambda self: True)
+        exchange = client.request("GET", "/x")
+        assert (exchange.error, exchange.sent, exchange.connection) == ("connect", None, -1)
+
+
+def silent(connection: socket.socket, server: Server) -> None:
+    while server.request(connection):
+        pass
+
+
+def test_each_request_has_its_own_deadline() -> None:
+    with serving(silent) as server:
+        client = HttpClient(server.url, 20, 0.5)
+
+        def call() -> float:
+            began = time.monotonic()
+            assert client.request("GET", "/x").error == "timeout"
+            return time.monotonic() - began
+
+        callers = [gevent.spawn_later(number * 0.02, call) for number in range(20)]
+        took = [caller.get(timeout=10) for caller in callers]
+    assert 0.45 < min(took)
+    assert max(took) < 1.0
+
+
+def test_who_hurries_does_not_wait_for_requests_that_began_before() -> None:
+    with serving(silent) as server:
+        client = HttpClient(server.url, 2, 30)
+        patient = gevent.spawn(client.request, "GET", "/x")
+        gevent.sleep(0.05)
+        client.hurry(0.2)
+        began = time.monotonic()
+        assert client.request("GET", "/x").error == "timeout"
+        assert 0.15 < time.monotonic() - began < 2
+        assert not patient.ready()
+        patient.kill()
+
+
+def test_a_deadline_ends_with_its_request() -> None:
+    with serving(answering(OK)) as server:
+        client = HttpClient(server.url, 1, 0.2)
+        assert client.request("GET", "/x").error == ""
+        # Raises if the deadline of the request that is over still hits its greenlet.
+        gevent.sleep(0.5)
+        assert client.request("GET", "/x").error == ""
+        assert server.connections == 1
+
+
+def test_who_is_ended_while_a_request_is_open_leaves_its_place() -> None:
+    with serving(silent) as server:
+        client = HttpClient(server.url, 1, 0.3)
+        exchange = client_module.Exchange()
+        caller = gevent.spawn(client.request, "GET", "/x", into=exchange)
+        gevent.sleep(0.1)
+        caller.kill()
+        assert exchange.sent is not None
+        assert (exchange.done, exchange.error) == (None, "")
+        assert client.request("GET", "/x").error == "timeout"
+
+
+def test_a_body_larger_than_any_buffer_arrives_both_ways() -> None:
+    body = bytes(range(256)) * 12_000
+
+    def serve(connection: socket.socket, server: Server) -> None:
+        while received := server.request(connection):
+            sent = received.partition(b"\r\n\r\n")[2]
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(sent) + sent)
+
+    with serving(serve) as server:
+        exchange = HttpClient(server.url, 1, 10).request("POST", "/x", body)
+    assert exchange.error == ""
+    assert exchange.body == body
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate for localhost that signs itself."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
+        + ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+def encrypted(folder: Path, serve: Serve) -> Serve:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+
+    def over_tls(connection: socket.socket, server: Server) -> None:
+        try:
+            with context.wrap_socket(connection, server_side=True) as wrapped:
+                serve(wrapped, server)
+        except OSError:
+            return
+
+    return over_tls
+
+
+def test_tls_connections_are_used_again_and_replaced_once_closed(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
+
+    def serve(connection: socket.socket, server: Server) -> None:
+        for _ in range(3):
+            if server.request(connection):
+                connection.sendall(OK)
+
+    with serving(encrypted(certificate, serve)) as server:
+        client = HttpClient(server.url.replace("http://127.0.0.1", "https://localhost"), 1, 5)
+        for number in range(7):
+            exchange = client.request("POST", "/x", b"{}")
+            assert (exchange.error, exchange.body) == ("", b"ok")
+            assert server.connections == 1 + number // 3
+            deadline = time.monotonic() + 5
+            while number % 3 == 2 and server.open and time.monotonic() < deadline:
+                gevent.sleep(0.01)
+
+
+def test_a_certificate_that_nobody_trusts_is_no_connection(certificate: Path) -> None:
+    with serving(encrypted(certificate, answering(OK))) as server:
+        client = HttpClient(server.url.replace("http://127.0.0.1", "https://localhost"), 1, 5)
+        exchange = client.request("GET", "/x")
+    assert (exchange.error, exchange.sent) == ("connect", None)
+    assert server.requests == 0

@@ -19,6 +19,7 @@ import numpy as np
 
 from bench.record import frames
 from bench.record.frames import ROW_COLUMNS
+from bench.record.tables import ROW
 from bench.record.vocabulary import ERRORS, OPERATIONS, PHASES
 
 PROGRAM = ("-m", "bench.record.recorder")
@@ -118,5 +119,7 @@ def random_rows(count: int, seed: int = 0, start: float = 0.0, rate: float = 100
 
 def payload(columns: dict[str, np.ndarray]) -> bytes:
     """A ROWS payload, as `RowBuffer.take` makes it, without the price of appending row by row."""
-    count = len(columns["due"])
-    return count.to_bytes(4, "little") + b"".join(columns[name].tobytes() for name, _ in ROW_COLUMNS)
+    rows = np.empty(len(columns["due"]), ROW)
+    for name, _ in ROW_COLUMNS:
+        rows[name] = columns[name]
+    return rows.tobytes()

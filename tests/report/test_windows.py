@@ -39,7 +39,10 @@ def test_no_line_has_more_points_than_are_seen(start: float, seconds: float) -> 
 
 
 def test_events_are_counted_per_second() -> None:
-    line = windows.counted("due", np.array([0.1, 0.2, 1.9, 2.0, 3.9, 99.0]), windows.edges(0, 4, 2))
+    events = windows.EventCounts(0.5, 50.0)
+    events.add(np.array([0.1, 0.2, math.nan, 1.9, -1.0]))
+    events.add(np.array([2.0, 3.9, 99.0]))
+    line = windows.counted("due", events, windows.edges(0, 4, 2))
     assert (line.times, line.values, line.width) == ([1.0, 3.0], [1.5, 1.0], 2.0)
 
 

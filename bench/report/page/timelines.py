@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -98,10 +99,14 @@ def timelines_of(record: RunRecord) -> Timelines | None:
     loaded = [phase for phase in phases if phase.name in _LOADED]
     if not loaded:
         return None
-    due, answered, failed = _requests(record)
-    start, end = _axis(record, phases, loaded, answered)
+    began = loaded[0].start
+    over = max(phase.end if phase.end is not None else phase.start for phase in loaded)
+    # Whoever is answered later still has been given up.
+    requests = _Requests(record, began, max(over + record.manifest.plan.phases.drain, began + 1))
+    end = max(over, requests.last_answer, began + 1)
+    start = _beginning(phases, began, end)
     bounds = windows.edges(start, end, windows.width_for(end - start))
-    loaded_bounds = _from(bounds, loaded[0].start)
+    loaded_bounds = _from(bounds, began)
     metrics = record.metrics()
     cpu_count = sum(1 for source, name, metric in metrics if _is_cpu(source, name, metric))
     limit = _last(metrics.get(("redis", "", "maxmemory_bytes")))
@@ -110,9 +115,9 @@ def timelines_of(record: RunRecord) -> Timelines | None:
         end=end,
         phases=phases,
         latency=list(_latency(record, loaded, end)),
-        due=windows.counted("due", due, loaded_bounds),
-        answered=windows.counted("answered", answered, loaded_bounds),
-        failed=windows.counted("failed", failed, loaded_bounds),
+        due=windows.counted("due", requests.due, loaded_bounds),
+        answered=windows.counted("answered", requests.answered, loaded_bounds),
+        failed=windows.counted("failed", requests.failed, loaded_bounds),
         cpu=_cpu(metrics, bounds),
         busy=_busy(metrics, cpu_count, bounds),
         cores=cpu_count or None,
@@ -151,18 +156,10 @@ def words(event: Mapping[str, Any]) -> str:
     return f"{str(event['kind']).replace('_', ' ')}{source}" + (f": {facts}" if facts else "")
 
 
-def _axis(
-    record: RunRecord, phases: list[Phase], loaded: list[Phase], answered: Floats
-) -> tuple[float, float]:
-    """From shortly before the load to its last answer."""
-    began = loaded[0].start
-    end = max(phase.end if phase.end is not None else phase.start for phase in loaded)
-    drained = end + record.manifest.plan.phases.drain
-    late = answered[answered <= drained]
-    end = max(end, float(late.max()) if late.size else end, began + 1)
+def _beginning(phases: list[Phase], began: float, end: float) -> float:
+    """Where the time axis begins: shortly before the load."""
     before = [phase.start for phase in phases if phase.name == "preload"]
-    start = max([began - _PRELOAD_SHARE * (end - began), *before]) if before else began
-    return start, end
+    return max([began - _PRELOAD_SHARE * (end - began), *before]) if before else began
 
 
 def _from(bounds: Floats, start: float) -> Floats:
@@ -171,21 +168,24 @@ def _from(bounds: Floats, start: float) -> Floats:
     return bounds[min(int(first), len(bounds) - 2) :]
 
 
-def _requests(record: RunRecord) -> tuple[Floats, Floats, Floats]:
+class _Requests:
     """When requests were due, answered, and failed, the preload's left out; a failed one counts when it was
-    due."""
-    due: list[Floats] = []
-    answered: list[Floats] = []
-    failed: list[Floats] = []
-    for batch in iterate_requests(record.folder, ("due", "done", "phase", "error")):
-        mine = pc.not_equal(batch.column("phase"), "preload").to_numpy(False)
-        good = pc.equal(batch.column("error"), "").to_numpy(False)
-        at, done = (batch.column(name).to_numpy(zero_copy_only=False) for name in ("due", "done"))
-        due.append(at[mine])
-        answered.append(done[mine & good])
-        failed.append(at[mine & ~good])
-    nothing = np.empty(0)
-    return tuple(np.concatenate([nothing, *parts]) for parts in (due, answered, failed))  # type: ignore[return-value]
+    due. `last_answer`: the last one that came by `end`; minus infinity if none did."""
+
+    def __init__(self, record: RunRecord, start: float, end: float) -> None:
+        self.due, self.answered, self.failed = (windows.EventCounts(start, end + 1) for _ in range(3))
+        self.last_answer = -math.inf
+        for batch in iterate_requests(record.folder, ("due", "done", "phase", "error")):
+            mine = pc.not_equal(batch.column("phase"), "preload").to_numpy(False)
+            good = pc.equal(batch.column("error"), "").to_numpy(False)
+            at, done = (batch.column(name).to_numpy(zero_copy_only=False) for name in ("due", "done"))
+            answers = done[mine & good]
+            self.due.add(at[mine])
+            self.answered.add(answers)
+            self.failed.add(at[mine & ~good])
+            in_time = answers[answers <= end]
+            if in_time.size:
+                self.last_answer = max(self.last_answer, float(in_time.max()))
 
 
 def _latency(record: RunRecord, loaded: list[Phase], end: float) -> Iterator[Latency]:

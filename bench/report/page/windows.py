@@ -49,11 +49,31 @@ def edges(start: float, end: float, width: int) -> Floats:
     return first + width * np.arange(count + 1, dtype=np.float64)
 
 
-def counted(name: str, times: Floats, bounds: Floats) -> Line:
-    """Events per second."""
+class EventCounts:
+    """How many events fell into each whole second of [start, end): of millions of events, what is drawn."""
+
+    def __init__(self, start: float, end: float) -> None:
+        self._first = math.floor(start)
+        self._counts = np.zeros(max(1, math.ceil(end) - self._first), np.int64)
+
+    def add(self, times: Floats) -> None:
+        """Count events; those that did not happen (NaN) or fell elsewhere are left out."""
+        offsets = times - self._first
+        inside = offsets[(offsets >= 0) & (offsets < len(self._counts))].astype(np.int64)
+        self._counts += np.bincount(inside, minlength=len(self._counts))
+
+    def between(self, bounds: Floats) -> NDArray[np.int64]:
+        """How many fell between one bound and the next, which are whole seconds."""
+        reached = np.concatenate([[0], np.cumsum(self._counts)])
+        places = np.clip(bounds.astype(np.int64) - self._first, 0, len(self._counts))
+        counts: NDArray[np.int64] = np.diff(reached[places])
+        return counts
+
+
+def counted(name: str, events: EventCounts, bounds: Floats) -> Line:
+    """Events per second; `bounds` are whole seconds."""
     width = float(bounds[1] - bounds[0])
-    counts, _ = np.histogram(times, bounds)
-    return Line(name, _centres(bounds), [float(count) / width for count in counts], width)
+    return Line(name, _centres(bounds), [float(count) / width for count in events.between(bounds)], width)
 
 
 def averaged(name: str, times: Floats, values: Floats, bounds: Floats) -> Line:
