@@ -22,20 +22,20 @@ _PAIRS = [(ours, theirs) for theirs in (tools.FAST.name, tools.WRK.name) for our
 
 _TEXT = """# Benchmarks
 
-What kato-bench's load engine costs beside other load generators, and whether what they report is true. Written by
-`make bench ARGS=--write` on {date}; `make bench` measures it again, on your machine.
+What kato-bench's load engine costs beside other load generators, and whether what they report is
+true. Written by `make bench ARGS=--write` on {date}; `make bench` measures it again, on your machine.
 
-{machine}. {versions}.
-Server: {server}, on core {server_core}; each tool alone on core {client_core}.
-{rounds} of {seconds:g} s each, in turn, so that whatever disturbs the machine meets all tools. Given is the
-median, in brackets the lowest and the highest round.
+{machine}. {versions}.  Server: {server}, on core {server_core}; each tool alone on core {client_core}.
+{rounds} of {seconds:g} s each, in turn, so that whatever disturbs the machine meets all tools. Given
+is the median, in brackets the lowest and the highest round.
 
 ## Closed loop: the same GET on 32 connections
 
-What a request costs: requests divided by the CPU time of the generator's own processes. The throughput beside it
-ends where the server's core does. kato-bench and Locust check status and body length of every answer, `wrk` and
-`hey` the status. *Client alone* is kato-bench's HTTP client in a loop; *whole run* is what `kato-bench run` does:
-sessions, turns, four times a request, and a recorder process whose CPU time counts.
+What a request costs: requests divided by the CPU time of the generator's own processes. The throughput
+beside it ends where the server's core does. kato-bench and Locust check status and body length of every
+answer, `wrk` and `hey` the status. *Client alone* is kato-bench's HTTP client in a loop; *whole run*
+is what `kato-bench run` does: sessions, turns, four times a request, and a recorder process whose
+CPU time counts.
 
 {closed}
 
@@ -43,8 +43,9 @@ sessions, turns, four times a request, and a recorder process whose CPU time cou
 
 ## Open loop: schedule, sessions, bodies
 
-Observations (POST, JSON) and predictions (GET) by turns. kato-bench sends at a constant rate that fills about half
-of its core; Locust has no schedule, and is left to send as fast as it can, which costs least per request.
+Observations (POST, JSON) and predictions (GET) by turns. kato-bench sends at a constant rate that
+fills about half of its core; Locust has no schedule, and is left to send as fast as it can, which
+costs least per request.
 
 {open}
 
@@ -52,10 +53,11 @@ of its core; Locust has no schedule, and is left to send as fast as it can, whic
 
 ## Is it true?
 
-Servers of known latency, asked 200 times a second by 20 users. One takes 20 ms for every answer. The other answers
-at once, but stands still for 250 ms of each 2.5 s: one in ten of those who come at a constant rate meets that, and
-the p99 of what they wait is 225 ms. A tool that waits for an answer before it sends again meets each stall with as
-many requests as it has connections, and not with those that would have come: *coordinated omission*.
+Servers of known latency, asked 200 times a second by 20 users. One takes 20 ms for every answer. The
+other answers at once, but stands still for 250 ms of each 2.5 s: one in ten of those who come at a
+constant rate meets that, and the p99 of what they wait is 225 ms. A tool that waits for an answer
+before it sends again meets each stall with as many requests as it has connections, and not with those
+that would have come: *coordinated omission*.
 
 {truth}
 

@@ -1,7 +1,7 @@
 """Answers every request at once with the same 200: `python -m benchmarks.null_server BODY`, prints its port.
 
-Stands in for nginx where that is not installed. One process, one epoll loop, nothing shared; about half as fast
-as nginx, which matters little here: what counts is the CPU time of the client.
+Stands in for nginx where that is not installed. One process, one epoll loop, nothing shared; half as fast
+or so, which matters little here: what counts is the CPU time of the client.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.plan import Arrivals, Phases, Plan
 from bench.record import frames
 from bench.record import manifest as manifests
 from bench.record.fingerprint import collect_fingerprint
@@ -84,9 +85,8 @@ def synthetic(rows: int) -> Iterator[bytes]:
         part["sent"] = part["picked"] + random.exponential(0.0002, size)
         part["done"] = part["sent"] + random.lognormal(-5, 0.7, size)
         part["operation"] = np.where(number % 2, OPERATIONS.index("observe"), OPERATIONS.index("predict"))
-        part["phase"] = np.where(
-            part["due"] < _WARM_UP, PHASES.index("warmup"), PHASES.index("measure")
-        )
+        early = part["due"] < _WARM_UP
+        part["phase"] = np.where(early, PHASES.index("warmup"), PHASES.index("measure"))
         part["status"] = 200
         lost = random.random(size) < 0.001
         part["error"][lost] = ERRORS.index("timeout")
@@ -140,8 +140,6 @@ def _last_line(progress: int, pid: int) -> tuple[dict[str, Any], int]:
 
 
 def _write_manifest(folder: Path) -> None:
-    from bench.plan import Arrivals, Phases, Plan
-
     plan = Plan(
         arrivals=Arrivals(rate=ROWS / _HOUR),
         phases=Phases(warmup=_WARM_UP, measure=_HOUR - _WARM_UP),
@@ -170,7 +168,7 @@ def _write_manifest(folder: Path) -> None:
 
 
 def analyse(folder: Path) -> dict[str, float]:
-    """Seconds of each step that `kato-bench run` takes after a run, in a process that has done nothing else."""
+    """Seconds of each step that follows a run."""
     from advisor.conclude import conclude
     from bench.judging import judge
     from bench.report import html
