@@ -16,6 +16,7 @@ import gevent
 from gevent.event import Event
 from locust.env import Environment
 from locust.exception import StopUser
+from locust.runners import LocalRunner
 
 from bench.loadgen.arrivals import Arrival, ClosedSchedule, phase_of
 from bench.loadgen.client import Exchange
@@ -56,6 +57,8 @@ class Engine:
     Open model: `schedule` yields arrivals, due in seconds after the start of load, and nothing that the
     target does changes it. Closed model: `closed` says when each session is due after its own last answer."""
 
+    paces_by_turns = True
+
     def __init__(
         self,
         world: World,
@@ -79,7 +82,7 @@ class Engine:
         self._timer = DueTimer()
         self._due: list[tuple[float, int, _Seat]] = []
         self._order = itertools.count()
-        self._start = 0.0
+        self._start = self._ends = 0.0
         self._over = False
         self._stopped_early = False
         self._broken: str | None = None
@@ -107,6 +110,9 @@ class Engine:
     def send(self, user: KatoUser, request: Request, turn: Turn) -> Exchange:
         seat = self._seat_of[id(user)]
         exchange = self._traffic.send(seat.session, request, turn)
+        if exchange.sent is None:
+            # Nothing was waited for, and a user may have many turns that are over: others come first.
+            gevent.sleep(0)
         if self._closed is not None:
             self._push_user(seat, self._closed.after(seat.session.index, time.monotonic() - self._start))
         return exchange
@@ -116,13 +122,14 @@ class Engine:
 
         On return every request that was due is recorded: answered, unanswered, or dropped."""
         environment.events.user_error.add_listener(self._scenario_failed)  # type: ignore[no-untyped-call]
-        runner = environment.create_local_runner()
+        runner = _runner_without_statistics(environment)
         environment.events.init.fire(  # type: ignore[no-untyped-call]
             environment=environment, runner=runner, web_ui=None
         )
         runner.start(len(self._seats), spawn_rate=len(self._seats), wait=True)
         self._all_seated.wait()
         self._start = time.monotonic() + _LEAD
+        self._ends = self._start + self._phases.warmup + self._phases.measure
         self._dispatch()
         dispatched = time.monotonic()
         self._over = True
@@ -133,7 +140,7 @@ class Engine:
         self._timer.close()
         return {
             "start": self._start,
-            "end": dispatched if self._stopped_early else self._end(),
+            "end": dispatched if self._stopped_early else self._ends,
             "drained": time.monotonic(),
             "open_at_end": open_at_end,
             "stopped_early": self._stopped_early,
@@ -145,19 +152,27 @@ class Engine:
         self._stopped_early = True
         self._timer.arm(time.monotonic())
 
-    def _end(self) -> float:
-        return self._start + self._phases.warmup + self._phases.measure
-
     def _push(self, due: float, seat: _Seat) -> None:
-        if due >= self._end():
+        if due >= self._ends:
             return
         heapq.heappush(self._due, (due, next(self._order), seat))
         if self._due[0][0] == due:
             self._timer.arm(due)
 
     def _push_user(self, seat: _Seat, due: float | None) -> None:
-        if due is not None:
-            self._push(self._start + due, seat)
+        """Who is due already takes its turn at once: there is nothing to wait for."""
+        if due is None:
+            return
+        at, now = self._start + due, time.monotonic()
+        if at <= now < self._ends and not self._stopped_early:
+            seat.turns.append(self._taken_up(at, now))
+        else:
+            self._push(at, seat)
+
+    def _taken_up(self, due: float, now: float) -> Turn:
+        turn = Turn(due, now, phase_of(due - self._start, self._phases))
+        self._recorder.begin(turn)
+        return turn
 
     def _push_scheduled(self) -> None:
         arrival = next(self._schedule, None)
@@ -179,15 +194,13 @@ class Engine:
                 if given % _TURNS_AT_ONCE == 0:
                     gevent.sleep(0)
                 due, _, seat = heapq.heappop(self._due)
-                turn = Turn(due, now, phase_of(due - self._start, self._phases))
-                self._recorder.begin(turn)
-                seat.give(turn)
+                seat.give(self._taken_up(due, now))
                 if self._closed is None:
                     self._push_scheduled()
                 now = time.monotonic()
-            if now >= self._end():
+            if now >= self._ends:
                 return
-            self._timer.arm(self._due[0][0] if self._due else self._end())
+            self._timer.arm(self._due[0][0] if self._due else self._ends)
             self._timer.wait()
 
     def _drain(self, deadline: float) -> None:
@@ -207,3 +220,14 @@ class Engine:
         where = traceback.extract_tb(tb)[-1]
         self._broken = f"{type(exception).__name__}: {exception} ({Path(where.filename).name}:{where.lineno})"
         self.stop()
+
+
+def _runner_without_statistics(environment: Environment) -> LocalRunner:
+    """Locust's own runner, but for what it makes of each request: nobody looks at that here, and it takes as
+    long as recording the request does."""
+    heard_by = environment.events.request
+    before = list(heard_by._handlers)
+    runner = environment.create_local_runner()
+    for listener in [one for one in heard_by._handlers if one not in before]:
+        heard_by.remove_listener(listener)  # type: ignore[no-untyped-call]
+    return runner

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(slots=True)
@@ -15,8 +16,7 @@ class Session:
     session_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """Leave to send one request: when it was due, when the generator took it up (both `time.monotonic()`),
     and the phase that it belongs to."""
 

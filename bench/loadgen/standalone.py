@@ -31,6 +31,8 @@ class StandaloneDriver:
     of KATO's stores, for scenarios that reach for them: KATO_BENCH_STORES="qdrant=http://127.0.0.1:6333";
     without one they leave out what they would do there."""
 
+    paces_by_turns = False
+
     def __init__(self, environment: Any) -> None:
         self._environment = environment
         self._numbers = itertools.count()

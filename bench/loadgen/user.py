@@ -29,9 +29,11 @@ Script: TypeAlias = Generator[Request, Exchange, None]
 
 
 class Driver(Protocol):
-    """Decides when a user may send, and sends for it."""
+    """Decides when a user may send, and sends for it. `paces_by_turns`: a user that has its answer may ask for
+    the next turn at once."""
 
     world: World
+    paces_by_turns: bool
 
     def enter(self, user: KatoUser) -> Session: ...
 
@@ -101,10 +103,16 @@ class KatoUser(User):
 
     @task
     def send_next(self) -> None:
-        turn = self._driver.turn(self)
-        request, self._request = self._request, None
-        assert request is not None
-        self._request = self._script.send(self._driver.send(self, request, turn))
+        """Send the next request; where turns are all there is to wait for, those after it, too: a round of
+        Locust's own loop takes as long as a request."""
+        driver = self._driver
+        while True:
+            turn = driver.turn(self)
+            request, self._request = self._request, None
+            assert request is not None
+            self._request = self._script.send(driver.send(self, request, turn))
+            if not driver.paces_by_turns:
+                return
 
     def skip(self, drop: Callable[[Request], Exchange]) -> None:
         """Go past the next request of the script without sending it; `drop` says what became of it."""
