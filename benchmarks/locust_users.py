@@ -81,7 +81,9 @@ def main(kind: str, url: str, users: int, seconds: float, length: int, rate: flo
     user_class: Any = type("Measured", (USERS[kind],), {"abstract": False, "host": url, "wait_time": wait})
     environment = Environment(user_classes=[user_class])
     runner = environment.create_local_runner()
-    runner.start(users, spawn_rate=users, wait=True)
+    runner.start(users, spawn_rate=users)
+    # Until then Locust clears its statistics.
+    runner.spawning_greenlet.join()
     if rate is None:
         gevent.sleep(WARM_UP)
     gc.collect()

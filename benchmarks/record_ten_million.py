@@ -1,6 +1,6 @@
 """Ten million requests through the real recorder, and their analysis: time and memory.
 
-    python -m benchmarks.record_ten_million [ROWS]
+python -m benchmarks.record_ten_million [ROWS]
 """
 
 from __future__ import annotations

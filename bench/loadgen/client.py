@@ -22,8 +22,8 @@ import orjson
 from gevent import ssl
 from gevent.event import AsyncResult
 
-from bench.loadgen.http1 import ParsedAnswer, broken_off, ordinary
 from bench.loadgen.deadlines import Deadlines, Expired
+from bench.loadgen.http1 import ParsedAnswer, broken_off, ordinary
 from bench.loadgen.transports import NothingSentError, Transport, connect
 
 MAX_IDLE = 4.0

@@ -16,9 +16,7 @@ import httptools
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 #: Headers that decide where the body ends and what becomes of the connection.
 _DECISIVE = rb"content-length|transfer-encoding|connection|proxy-connection|upgrade"
-_LINE = (
-    rb"(?:(?!(?i:" + _DECISIVE + rb"):)" + _TOKEN + rb":[\t -~]*\r\n|(?i:connection: ?keep-alive)\r\n)*"
-)
+_LINE = rb"(?:(?!(?i:" + _DECISIVE + rb"):)" + _TOKEN + rb":[\t -~]*\r\n|(?i:connection: ?keep-alive)\r\n)*"
 
 #: `ordinary(buffer, start, end)` matches the head of an answer whose body is as long as its Content-Length
 #: says, on a connection that stays open. Group 1 is the status, group 2 the length. Answers that never have

@@ -8,6 +8,7 @@ merging never matters.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -196,7 +197,7 @@ def by_group(groups: ArrayLike, buckets: ArrayLike, counts: ArrayLike) -> list[t
     cuts = [0, *(np.flatnonzero(np.diff(of)) + 1).tolist(), len(keys)]
     return [
         (int(of[start]), Histogram(found[start:end], weights[start:end]))
-        for start, end in zip(cuts, cuts[1:], strict=False)
+        for start, end in itertools.pairwise(cuts)
         if end > start
     ]
 

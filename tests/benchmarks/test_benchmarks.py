@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.record.tables import rows_from_frame
 from benchmarks import tools
 from benchmarks.comparisons import Comparison
 from benchmarks.machine import core_for, description
@@ -17,7 +18,6 @@ from benchmarks.record_ten_million import synthetic
 from benchmarks.servers import null_server
 from benchmarks.tables import off_by, ratios, table, with_spread
 from benchmarks.tools import Load, Round, read_hey, read_wrk
-from bench.record.tables import rows_from_frame
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of processes")
 

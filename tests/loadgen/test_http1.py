@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -56,7 +57,7 @@ def read(pieces: Sequence[bytes]) -> tuple[int, bytes, bool]:
 
 def cut(wire: bytes, places: Sequence[int]) -> list[bytes]:
     edges = [0, *sorted({place % len(wire) for place in places} - {0}), len(wire)]
-    return [wire[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [wire[start:end] for start, end in itertools.pairwise(edges)]
 
 
 NAMES = (b"Date", b"server", b"X-Trace-ID", b"content-length-was", b"x-content-length", b"Connections", b"A")
