@@ -29,8 +29,8 @@ Script: TypeAlias = Generator[Request, Exchange, None]
 
 
 class Driver(Protocol):
-    """Decides when a user may send, and sends for it. `paces_by_turns`: who has an answer may ask for the next
-    turn at once."""
+    """Decides when a user may send, and sends for it. `paces_by_turns`: who has an answer may ask for the
+    next turn at once."""
 
     world: World
     paces_by_turns: bool
