@@ -32,6 +32,16 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class AskedAgain:
+    """Predictions that were asked again as one user, when the load was over: how many `answers` there were,
+    how many of them were `wrong` under load, and how the first differs."""
+
+    answers: int = 0
+    wrong: int = 0
+    first: str = ""
+
+
+@dataclass(frozen=True)
 class Load:
     """What was asked of the target. `offered`: requests per second by the schedule, None for a closed model.
     `learned`: patterns taught before the load. `patterns_per_node`: those, spread evenly over the nodes.
@@ -146,6 +156,7 @@ class Evidence:
     rss_growth_bytes: Mapping[str, float] = field(default_factory=dict)
     stalls: Mapping[str, float] = field(default_factory=dict)
     machine_busy: float | None = None
+    asked_again: AskedAgain = AskedAgain()
     load: Load = Load()
     redis: RedisUse = RedisUse()
     qdrant: QdrantUse = QdrantUse()

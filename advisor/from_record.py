@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from advisor.evidence import Counts, Evidence, Knob, Load
+from advisor.evidence import AskedAgain, Counts, Evidence, Knob, Load
 from advisor.from_series import from_series
 from bench.gate import objectives
 from bench.knobs.catalogue import knobs
@@ -15,6 +15,7 @@ from bench.record.estimates import Estimates
 from bench.record.manifest import Manifest
 from bench.record.reader import RunRecord
 from bench.record.recall import recall_of
+from bench.record.verified import wrong_answers
 
 
 def evidence_of(record: RunRecord) -> Evidence | None:
@@ -77,7 +78,16 @@ def _evidence(
         redis=replace(found.redis, container_limit_bytes=found.number("container.redis.memory")),
         knobs={**_session_knobs(manifest), **found.knobs},
         chosen=frozenset(manifest.plan.target.knobs),
+        asked_again=_asked_again(record),
     )
+
+
+def _asked_again(record: RunRecord) -> AskedAgain:
+    found = record.manifest.verification
+    if found is None:
+        return AskedAgain()
+    first = next(iter(wrong_answers(record)), None)
+    return AskedAgain(found.replayed, found.wrong, first.sentence if first else "")
 
 
 def _counts(estimates: Estimates, start: float, end: float) -> Counts:

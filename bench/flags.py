@@ -61,6 +61,7 @@ class RunFlags:
     objective: Sequence[str] = ()
     corpus: Path | None = None
     keep_data: bool = False
+    verify: bool = False
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
@@ -98,9 +99,14 @@ def make_plan(scenario: Scenario, flags: RunFlags, file: PlanFile | None = None)
             **pairs("--tag", flags.tag),
         },
         keep_data=flags.keep_data or bool(file and file.keep_data),
+        verify=_verifies(flags, file),
     )
     _require_no_deadlock(plan)
     return plan
+
+
+def _verifies(flags: RunFlags, file: PlanFile | None) -> bool:
+    return flags.verify or bool(file and file.verify)
 
 
 def _first(*values: Any) -> Any:
@@ -110,17 +116,18 @@ def _first(*values: Any) -> Any:
 
 def _objectives(scenario: Scenario, flags: RunFlags, file: PlanFile | None) -> list[str]:
     """Those of the flags, if there are any, else those of the file."""
+    verifies = _verifies(flags, file)
     for text in flags.objective:
-        _require_measurable(objectives.parse(text), scenario)
+        _require_measurable(objectives.parse(text), scenario, verifies=verifies)
     if flags.objective or file is None:
         return list(flags.objective)
     for number, text in enumerate(file.objectives):
         with told_at(file.place("objectives", number)):
-            _require_measurable(objectives.parse(text), scenario)
+            _require_measurable(objectives.parse(text), scenario, verifies=verifies)
     return list(file.objectives)
 
 
-def _require_measurable(objective: objectives.Objective, scenario: Scenario) -> None:
+def _require_measurable(objective: objectives.Objective, scenario: Scenario, *, verifies: bool) -> None:
     """Raises UsageError for an objective that no run of the scenario can tell anything about."""
     objectives.require_sent(objective, scenario.about["operations"])
     if objective.kind == "recall" and not scenario.about.get("recall"):
@@ -128,6 +135,8 @@ def _require_measurable(objective: objectives.Objective, scenario: Scenario) -> 
             f'objective "{objective.text}": the scenario {scenario.name} probes no recall; the scenario '
             "vectors does."
         )
+    if objective.statistic == objectives.WRONG and not verifies:
+        raise UsageError(f'objective "{objective.text}": wrong answers are looked for with --verify; add it.')
 
 
 def _data(scenario: Scenario, flags: RunFlags, file: PlanFile | None) -> dict[str, Any]:

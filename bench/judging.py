@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from bench.gate import objectives, soundness
-from bench.gate.measurements import measurements
+from bench.gate.measurements import measurements, settling
 from bench.record import manifest as manifests
 from bench.record import recall
 from bench.record.estimates import Estimates
@@ -14,7 +14,9 @@ from bench.runner import Judgement
 
 
 def judge(record: RunRecord) -> Judgement:
-    """Pure, but for reading the record."""
+    """Pure, but for reading the record. First where the run had settled: the rest is judged from there on."""
+    settled = settling(record)
+    record = RunRecord(record.folder, settled)
     believed = soundness.judge(measurements(record, record.manifest.load))
     return Judgement(
         soundness=manifests.Soundness(
@@ -23,6 +25,7 @@ def judge(record: RunRecord) -> Judgement:
             unknown=[manifests.Reason(**asdict(reason)) for reason in believed.unknown],
         ),
         objectives=[_verdict(text, record, believed) for text in record.manifest.plan.objectives],
+        settling=settled,
     )
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from types import FrameType
 
 from advisor.conclude import conclude
+from bench import calibration
 from bench.judging import judge
 from bench.loadgen.catalogue import find
 from bench.plan import Plan
 from bench.record import advice
-from bench.record.manifest import Corpus
+from bench.record.manifest import Corpus, Generator
 from bench.record.reader import RunRecord
 from bench.report import html
 from bench.report.progress import ProgressDisplay
@@ -29,9 +30,10 @@ from scenarios import corpus as texts
 Measure = Callable[[Plan], RunRecord]
 
 
-def measure(plan: Plan, *, base: Path | None = None) -> RunRecord:
+def measure(plan: Plan, *, base: Path | None = None, generator: Generator | None = None) -> RunRecord:
     """Run the plan once: a fresh embedded deployment, or fresh nodes of a URL target that are cleared
-    afterwards. `base`: the folder of the runs. Progress goes to stderr.
+    afterwards. `base`: the folder of the runs. `generator`: what a load process can do here, None = as it is
+    remembered. Progress goes to stderr.
 
     Raises BenchError where the run cannot be made; one that was stopped comes back as `interrupted`."""
     scenario = find(plan.scenario)
@@ -45,6 +47,7 @@ def measure(plan: Plan, *, base: Path | None = None) -> RunRecord:
             lambda folder: _make_target(plan, supervisor, folder),
             judge,
             base=base,
+            generator=generator or calibration.cached(),
             watch=display.feed,
             say=say,
         )

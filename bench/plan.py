@@ -163,6 +163,9 @@ class Plan(PlanPart):
     seed: int = 1
     tags: dict[str, str] = Field(default_factory=dict)
     keep_data: bool = False
+    verify: bool = Field(
+        default=False, description="ask a sample of the predictions again when the load is over, as one user"
+    )
 
     @field_validator("data")
     @classmethod

@@ -22,6 +22,7 @@ from bench.record import redis_full
 from bench.record.fingerprint import collect_fingerprint
 from bench.record.manifest import Corpus, LoadEnds, Manifest, Phase
 from bench.record.reader import RunRecord
+from bench.record.verified import verification_of
 from bench.record.vocabulary import KNOBS
 from bench.record.writer import this_process
 from bench.supervision.supervisor import Supervisor, tail
@@ -36,6 +37,7 @@ class Judgement:
 
     soundness: manifests.Soundness
     objectives: list[manifests.ObjectiveVerdict]
+    settling: manifests.Settling | None = None
 
 
 class Runner:
@@ -52,11 +54,13 @@ class Runner:
         judge: Callable[[RunRecord], Judgement],
         *,
         base: Path | None = None,
+        generator: manifests.Generator | None = None,
         watch: Watch = lambda line: None,
         say: Callable[[str], None] = lambda sentence: None,
     ) -> None:
-        """`make_target` gets the run's folder; `watch` the recorder's progress lines; `say` one sentence for
-        each step that takes time."""
+        """`make_target` gets the run's folder; `generator` is what a load process can do on this machine, if
+        that is known; `watch` gets the recorder's progress lines, `say` one sentence for each step that takes
+        time."""
         self._plan = plan
         self._scenario_path = scenario_path
         self._corpus = corpus
@@ -64,6 +68,7 @@ class Runner:
         self._make_target = make_target
         self._judge = judge
         self._base = base
+        self._generator = generator
         self._watch = watch
         self._say = say
         self._stop_wanted = False
@@ -108,6 +113,7 @@ class Runner:
             tags=self._plan.tags,
             fingerprint=collect_fingerprint(self._plan, None, self._corpus),
             corpus=self._corpus,
+            generator=self._generator,
         )
 
     def _describe(self, facts: TargetFacts) -> TargetFacts:
@@ -181,6 +187,7 @@ class Runner:
         for event in events:
             if event["kind"] == KNOBS:
                 manifest.live_knobs |= event["values"]
+        manifest.verification = verification_of(events)
         manifest.totals = record.count(None, None)
         manifest.files = manifests.hash_files(self._folder)
         load = next((end for end in final["ends"] if "in_flight_seconds" in end), None)
@@ -204,6 +211,7 @@ class Runner:
         judgement = self._judge(RunRecord(self._folder))
         manifest.soundness = judgement.soundness
         manifest.objectives = judgement.objectives
+        manifest.settling = judgement.settling
         manifests.write(self._folder, manifest)
 
     def _interrupt(self, reason: str) -> None:

@@ -15,7 +15,6 @@ from bench.capacity.goals import Goal
 from bench.capacity.trials import Binding, Tally, TrialOutcome
 from bench.record import advice
 from bench.record.estimates import Estimates
-from bench.record.finalise import iterate_requests
 from bench.record.reader import RunRecord
 
 BINDING = "bottleneck.binding-resource"
@@ -53,7 +52,7 @@ def trial_outcome(record: RunRecord, goals: Sequence[Goal], ceiling_of: CeilingO
 def tallies(record: RunRecord, goals: Sequence[Goal]) -> tuple[Tally, ...]:
     """Requests due in the measure phase and how many missed each goal, row by row."""
     requests, missed = [0] * len(goals), [0] * len(goals)
-    for batch in iterate_requests(record.folder, _COLUMNS):
+    for batch in record.batches(_COLUMNS):
         measured = pc.equal(batch.column("phase"), "measure").to_numpy(False)
         due, done = (batch.column(name).to_numpy(zero_copy_only=False) for name in ("due", "done"))
         error = batch.column("error")

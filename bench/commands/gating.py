@@ -87,6 +87,7 @@ def gate(
     connections: options.Connections = None,
     timeout: options.Timeout = 30.0,
     tag: options.Tag = [],  # noqa: B006
+    verify: options.Verify = False,
     out: options.Out = None,
     json_: options.Json = False,
 ) -> None:
@@ -107,6 +108,7 @@ def gate(
         connections=connections,
         timeout=timeout,
         tag=tag,
+        verify=verify,
     )
     flags = GateFlags(
         baseline=baseline,

@@ -55,6 +55,9 @@ Connections = Annotated[
 ]
 Timeout = Annotated[float, typer.Option("--timeout", help="seconds until a request has failed")]
 Objective = Annotated[list[str], typer.Option("--objective", help="what must hold, e.g. 'p95(predict)<50ms'")]
+Verify = Annotated[
+    bool, typer.Option("--verify", help="ask a sample of the predictions again at the end, as one user")
+]
 Tag = Annotated[list[str], typer.Option("--tag", metavar="KEY=VALUE", help="note in the record")]
 Run = Annotated[
     str,

@@ -38,6 +38,7 @@ def plan_(
     objective: options.Objective = [],  # noqa: B006
     tag: options.Tag = [],  # noqa: B006
     keep_data: options.KeepData = False,
+    verify: options.Verify = False,
     toml: Annotated[bool, typer.Option("--toml", help="print a plan file that says the same")] = False,
     json_: options.Json = False,
 ) -> None:
@@ -67,5 +68,6 @@ def plan_(
         objective=objective,
         corpus=corpus,
         keep_data=keep_data,
+        verify=verify,
     )
     raise typer.Exit(show_plan(scenario, flags, plan=plan, as_toml=toml, as_json=json_))

@@ -39,6 +39,7 @@ def run(
     objective: options.Objective = [],  # noqa: B006
     tag: options.Tag = [],  # noqa: B006
     keep_data: options.KeepData = False,
+    verify: options.Verify = False,
     out: options.Out = None,
     json_: options.Json = False,
 ) -> None:
@@ -68,6 +69,7 @@ def run(
         objective=objective,
         corpus=corpus,
         keep_data=keep_data,
+        verify=verify,
     )
     raise typer.Exit(run_plan(scenario, flags, out, plan=plan, as_json=json_))
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from bench.gate.disturbance import foreign_cores
 from bench.gate.soundness import THROTTLED, Measurements
 from bench.record.estimates import Estimates
-from bench.record.finalise import iterate_requests
+from bench.record.manifest import Settling
+from bench.record.reader import RunRecord
 from bench.stats import steady
 from bench.stats.series import Series, mean, per_second, within
 
 if TYPE_CHECKING:
     from bench.record.manifest import LoadEnds, Phase
-    from bench.record.reader import RunRecord
 
 _OPTIMISING = 1.0
 
@@ -67,6 +67,7 @@ def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
         backlog_start=rows.open_at_start,
         backlog_end=rows.open_at_end,
         steadiness=_steadiness(estimates),
+        settled=record.settling.settled if record.settling else None,
         qdrant_optimising=any((values == _OPTIMISING).any() for values in statuses) if qdrant_seen else None,
         foreign_cores=foreign_cores(record.manifest, metrics, window),
         cores=record.manifest.fingerprint.must_match.cores,
@@ -87,7 +88,7 @@ class _Rows:
         timeout = record.manifest.plan.timeout
         self.dropped = self.dropped_late = self.open_at_start = self.open_at_end = 0
         self.busy_seconds = 0.0
-        for batch in iterate_requests(record.folder, ("due", "picked", "done", "phase", "error")):
+        for batch in record.batches(("due", "picked", "done", "phase", "error")):
             due, picked, done = (
                 batch.column(name).to_numpy(zero_copy_only=False) for name in ("due", "picked", "done")
             )
@@ -107,7 +108,7 @@ def _usual_wait(record: RunRecord, measure: Phase) -> float:
     assert measure.end is not None
     middle = (measure.start + measure.end) / 2
     waits = [np.empty(0)]
-    for batch in iterate_requests(record.folder, ("due", "done")):
+    for batch in record.batches(("due", "done")):
         due, done = (batch.column(name).to_numpy(zero_copy_only=False) for name in ("due", "done"))
         waits.append((done - due)[(due >= measure.start) & (due < middle) & ~np.isnan(done)])
     answered = np.concatenate(waits)
@@ -139,6 +140,23 @@ def _generator_cpu(metrics: Metrics, window: tuple[float, float]) -> float | Non
     return max(shares, default=None)
 
 
+def settling(record: RunRecord) -> Settling | None:
+    """How much of the measure phase was still warm-up: of the operation that took longest to settle, of those
+    that are frequent enough. None where the arrivals are not stationary, so that nothing has to settle.
+
+    In an open model the schedule makes the rate, so that response times alone tell. What is found counts once
+    it stands in the manifest (`RunRecord.settled_from`)."""
+    phase = record.phase("measure")
+    if not record.manifest.plan.stationary or phase is None:
+        return None
+    found = [steady.settle(*steady.medians(record.per_second(name))) for name in _frequent(Estimates(record))]
+    if any(one.reached is False for one in found):
+        return Settling(settled=False)
+    start = max((one.start for one in found if one.start is not None), default=None)
+    reached = True if any(one.reached for one in found) else None
+    return Settling(cut=max(0.0, start - phase.start) if start else 0.0, start=start, settled=reached)
+
+
 def _steadiness(estimates: Estimates) -> steady.Steadiness | None:
     """Of the operation that drifts, if one does, else of the most frequent: the median over operations of
     unlike cost lies between them and sees the drift of none.
@@ -148,11 +166,13 @@ def _steadiness(estimates: Estimates) -> steady.Steadiness | None:
     record = estimates.record
     if not record.manifest.plan.stationary:
         return None
-    by_count = sorted(record.operations(), key=lambda name: -estimates.count(name).requests)
-    judged = [
-        steady.assess(*steady.medians(record.per_second(name)))
-        for name in by_count
-        if estimates.count(name).requests >= LEAST_SHARE * estimates.count().requests
-    ]
+    judged = [steady.assess(*steady.medians(record.per_second(name))) for name in _frequent(estimates)]
     drifting = [one for one in judged if one.steady is False]
     return next(iter(drifting or judged), None)
+
+
+def _frequent(estimates: Estimates) -> list[str]:
+    """The operations that are asked whether they are steady, the most frequent first."""
+    counts = {name: estimates.count(name).requests for name in estimates.record.operations()}
+    least = LEAST_SHARE * estimates.count().requests
+    return [name for name in sorted(counts, key=lambda name: -counts[name]) if counts[name] >= least]

@@ -6,6 +6,8 @@
     mean(observe) <= 10ms    max < 5s
     errors < 0.1%            errors(predict) <= 1%    share of requests that failed
     dropped < 1%                                      share of due requests that were never sent
+    wrong <= 0%              wrong < 10%              share of predictions that one user gets otherwise: of
+                                                      those that --verify asks again
     rate(predict) >= 20/s                             requests answered successfully per second
     recall@10 >= 0.98        recall@3 >= 98%          share of the true 10 nearest vectors that a search
                                                       finds, asked as KATO asks; the worst collection counts
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -31,6 +33,9 @@ from bench.stats.ratios import required_without_hits
 Kind = Literal["time", "share", "rate", "recall"]
 Comparison = Literal["<", "<=", ">", ">="]
 Outcome = Literal["pass", "fail", "inconclusive"]
+
+#: The statistic of what `--verify` finds.
+WRONG = "wrong"
 
 _EXAMPLE: dict[Kind, str] = {
     "time": "p95(predict) < 50ms",
@@ -51,6 +56,7 @@ _KINDS: dict[str, Kind] = {
     "max": "time",
     "errors": "share",
     "dropped": "share",
+    "wrong": "share",
     "rate": "rate",
 }
 #: The micro sign and the Greek letter look alike and are different characters.
@@ -92,8 +98,8 @@ class Measured(Protocol):
     """What a run measured. Called with (statistic, operation or None for all)."""
 
     def estimate(self, statistic: str, operation: str | None) -> Estimate | None:
-        """The estimate in seconds, as a share, or per second; None where the run had no such operation, or no
-        such recall probe.
+        """The estimate in seconds, as a share, or per second; None where the run had no such operation, no
+        such recall probe, or asked no prediction again.
 
         Percentiles are asked for as `p95` or `p99.9`, recall as `recall@10`; `percentile_of` and
         `neighbours_of` give their numbers. `max` is what it is: its interval is the value itself."""
@@ -146,6 +152,8 @@ def parse(text: str) -> Objective:
         raise wrong(f"{probed} are what is probed", _EXAMPLE[kind])
     if kind == "recall" and operation is not None:
         raise wrong("recall is that of collections, it takes no operation", _EXAMPLE[kind])
+    if statistic == WRONG and operation is not None:
+        raise wrong("wrong answers are those of predictions, it takes no operation", "wrong <= 0%")
     if operation is not None and operation not in OPERATIONS:
         suggested = _nearest(operation, OPERATIONS) or "predict"
         raise wrong(
@@ -172,6 +180,12 @@ def require_sent(objective: Objective, operations: Sequence[str]) -> None:
             f'objective "{objective.text}": the scenario never sends {objective.operation}, it sends '
             f"{', '.join(operations)}."
         )
+
+
+def bounds_wrong(texts: Iterable[str]) -> bool:
+    """Does one of these objectives say how many wrong answers are accepted?"""
+    matches = (_FORM.fullmatch(text.strip()) for text in texts)
+    return any(match is not None and match["statistic"].lower() == WRONG for match in matches)
 
 
 def _kind(statistic: str) -> Kind | None:
@@ -238,16 +252,18 @@ def _compare(objective: Objective, estimate: Estimate | None) -> tuple[Outcome, 
     subject, show = objective.subject, _SHOW[objective.kind]
     if estimate is None or (estimate.value is None and estimate.n == 0):
         what = "has no such probe" if objective.kind == "recall" else "measured no such request"
+        if objective.statistic == WRONG:
+            what = "compared no answers"
         return "inconclusive", f"{subject}: the run {what}"
     if estimate.value is None:
         q = percentile_of(objective.statistic)
         needed = f"; it takes {required(q)}" if q is not None else ""
-        return "inconclusive", f"{subject} cannot be told from {_requests(estimate.n)}{needed}"
+        return "inconclusive", f"{subject} cannot be told from {_observations(objective, estimate.n)}{needed}"
     wanted = f"{objective.comparison} {show(objective.bound)}"
     value = show(estimate.value)
     if objective.kind == "share" and objective.bound == 0 and objective.comparison == "<=":
         outcome: Outcome = "pass" if estimate.value == 0 else "fail"
-        return outcome, f"{subject} is {value} of {_requests(estimate.n)}, wanted {wanted}"
+        return outcome, f"{subject} is {value} of {_observations(objective, estimate.n)}, wanted {wanted}"
     if estimate.low is None or estimate.high is None:
         return (
             "inconclusive",
@@ -279,11 +295,16 @@ def _meets(value: float, objective: Objective) -> bool:
 def _remedy(objective: Objective, estimate: Estimate) -> str:
     if objective.kind == "share" and estimate.value == 0 and 0 < objective.bound < 1:
         needed = required_without_hits(objective.bound)
-        return f"; without a single one it takes {needed} requests, not {estimate.n}"
+        told = f"; without a single one it takes {needed} {_noun(objective)}s, not {estimate.n}"
+        return told if objective.statistic != WRONG else f"{told}; `wrong <= 0%` asks about this run alone"
     if objective.kind == "recall":
         return "; more queries narrow it (--data queries=N)"
     return "; a longer run narrows it"
 
 
-def _requests(n: int) -> str:
-    return "1 request" if n == 1 else f"{n} requests"
+def _observations(objective: Objective, n: int) -> str:
+    return f"1 {_noun(objective)}" if n == 1 else f"{n} {_noun(objective)}s"
+
+
+def _noun(objective: Objective) -> str:
+    return "compared answer" if objective.statistic == WRONG else "request"

@@ -40,7 +40,8 @@ class Measurements:
     to 1: `generator_cpu` of one core, `throttled` of the periods of the generator's cgroup, `steal` of the
     machine's CPU time. `foreign_cores`: busy with work that is neither the target's nor ours, of `cores`.
     Request-seconds: `in_flight_integral` by the independent counter, `busy_seconds` the sum of done - picked
-    over the rows. `steadiness`: None if the arrivals are not stationary."""
+    over the rows. `steadiness`: None if the arrivals are not stationary. `settled`: False if the run
+    never settled."""
 
     due: int
     dropped_by_generator: int = 0
@@ -55,6 +56,7 @@ class Measurements:
     backlog_start: int | None = None
     backlog_end: int | None = None
     steadiness: Steadiness | None = None
+    settled: bool | None = None
     qdrant_optimising: bool | None = None
     target_throttled: bool | None = None
     foreign_cores: float | None = None
@@ -150,13 +152,8 @@ def _conditions(run: Measurements) -> Iterator[Reason]:
             f"the target was overloaded: requests waiting for an answer grew from {run.backlog_start} to "
             f"{run.backlog_end}; percentiles are lower bounds",
         )
-    drift = run.steadiness.drift if run.steadiness is not None else None
-    if run.steadiness is not None and run.steadiness.steady is False and drift is not None:
-        yield Reason(
-            "not_steady",
-            f"not steady: the median response time changed by {drift.change * 100:+.0f} % over the last "
-            f"{run.steadiness.seconds} s ({(drift.low or 0) * 100:+.0f} to {(drift.high or 0) * 100:+.0f} %)",
-        )
+    if (why := _unsteady(run)) is not None:
+        yield Reason("not_steady", f"not steady: {why}")
     if run.qdrant_optimising:
         yield Reason("qdrant_optimising", "Qdrant was optimising its collections while it was measured")
     if run.target_throttled:
@@ -167,6 +164,22 @@ def _conditions(run: Measurements) -> Iterator[Reason]:
             f"other work kept {run.foreign_cores:.2g} of the machine's {run.cores} cores busy, which slows "
             "the target down",
         )
+
+
+def _unsteady(run: Measurements) -> str | None:
+    """Why the run is surely not steady, if it is not."""
+    steadiness = run.steadiness
+    found = None
+    if steadiness is not None and steadiness.steady is False and (drift := steadiness.drift) is not None:
+        found = (
+            f"the median response time changed by {drift.change * 100:+.0f} % over the last "
+            f"{steadiness.seconds} s ({(drift.low or 0) * 100:+.0f} to {(drift.high or 0) * 100:+.0f} %)"
+        )
+    if run.settled is False:
+        return (
+            f"{found or 'response times kept changing'}, so that it never settled; measure or warm up longer"
+        )
+    return found
 
 
 def _unknown(run: Measurements) -> Iterator[Reason]:

@@ -20,11 +20,13 @@ from bench.gate.soundness import DISTURBED
 from bench.plan import load_shape
 from bench.record.manifest import MustMatch
 from bench.record.recall import as_kato_asks, recall_of
+from bench.record.verified import verification_of
 from bench.record.vocabulary import LOST, OPERATIONS
 from bench.stats.quantiles import required
 from bench.stats.series import mean, per_second
 
 if TYPE_CHECKING:
+    from bench.record.manifest import Totals
     from bench.record.reader import RunRecord
 
 #: A drift within a run is not among them: pairs in turns and one value a run take it in, and in short runs
@@ -86,7 +88,8 @@ class RunValues(BaseModel):
     """One run. `values`: operation or "all" -> metric -> value; seconds, shares from 0 to 1, per second.
 
     What the run does not carry is left out: a percentile of too few requests, one that lies among requests
-    without an answer, CPU that nobody sampled. `errors` are counts: operation -> failed requests."""
+    without an answer, CPU that nobody sampled. `errors` are counts: operation -> failed requests, and of
+    predictions those too that `--verify` found wrong."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -149,9 +152,9 @@ def run_values(record: RunRecord) -> RunValues:
         reasons=[reason.sentence for reason in reasons],
         overloaded=any(reason.code == "overloaded" for reason in reasons),
         transient=any(reason.code in _TRANSIENT for reason in reasons),
-        values=_values(record, operations, metrics, window),
+        values=_values(record, operations, _errors(record, counts), metrics, window),
         requests={name: totals.requests for name, totals in counts.items()},
-        errors={name: totals.errors for name, totals in counts.items()},
+        errors=_errors(record, counts),
         must_match=manifest.fingerprint.must_match,
         foreign_cores=foreign_cores(manifest, metrics, window) if window else None,
         machine_busy=busy_share(metrics, window) if window else None,
@@ -168,8 +171,22 @@ def run_values(record: RunRecord) -> RunValues:
     )
 
 
+def _errors(record: RunRecord, counts: Mapping[str, Totals]) -> dict[str, int]:
+    """Failed requests of each operation. A wrong answer is none that anybody can use: it counts, too."""
+    errors = {name: totals.errors for name, totals in counts.items()}
+    if (verification := verification_of(record.events())) is not None:
+        for name in ("predict", ALL):
+            if name in errors:
+                errors[name] = min(errors[name] + verification.wrong, counts[name].requests)
+    return errors
+
+
 def _values(
-    record: RunRecord, operations: list[str], metrics: Metrics, window: tuple[float, float] | None
+    record: RunRecord,
+    operations: list[str],
+    errors: Mapping[str, int],
+    metrics: Metrics,
+    window: tuple[float, float] | None,
 ) -> dict[str, dict[str, float]]:
     rows = record.requests(["due", "sent", "done", "operation", "phase", "error"])
     found: dict[str, dict[str, float]] = {name: dict(_times(rows, name)) for name in operations}
@@ -177,9 +194,9 @@ def _values(
     for name, values in found.items():
         totals = record.count(None if name == ALL else name)
         if totals.requests:
-            values["errors"] = totals.errors / totals.requests
+            values["errors"] = errors[name] / totals.requests
         if window:
-            values["rate"] = (totals.requests - totals.errors) / (window[1] - window[0])
+            values["rate"] = (totals.requests - errors[name]) / (window[1] - window[0])
     return found
 
 

@@ -37,6 +37,7 @@ from bench.loadgen.scheduling import take_short_slices
 from bench.loadgen.session import Session
 from bench.loadgen.traffic import Traffic
 from bench.loadgen.user import KatoUser
+from bench.loadgen.verify import Witness, replay
 from bench.loadgen.world import World
 from bench.plan import Plan
 from bench.record.vocabulary import PART
@@ -75,7 +76,8 @@ class LoadProcess:
         self._recorder = Recorder(recorder_socket, self._origin, int(spec["process"]))
         assert self._plan.connections is not None
         self._client = HttpClient(spec["base_url"], self._plan.connections, self._plan.timeout)
-        self._traffic = Traffic(self._client, events, self._recorder, self._plan.timeout)
+        self._witness = _witness(self._plan, self._session_count()) if self._plan.verify else None
+        self._traffic = Traffic(self._client, events, self._recorder, self._plan.timeout, self._witness)
         self._clerk = Clerk(self._traffic, self._recorder.begin)
         self._user_class = load_user_class(Path(spec["scenario_path"]))
         self._reaches_stores = bool(self._user_class.scenario.get("stores"))
@@ -132,12 +134,21 @@ class LoadProcess:
         self._recorder.finish(**facts)
 
     def _cool_down(self, sessions: list[Session], nodes: Sequence[int], facts: dict[str, Any]) -> None:
-        """Examine what a whole run has left in the stores, then clean up; adds to `facts` how that went."""
+        """Of a whole run ask the sampled predictions again and examine what it left in the stores; then clean
+        up. Adds to `facts` how that went."""
         began = time.monotonic()
         self._recorder.phase = "cooldown"
-        examines = self._reaches_stores and not (
-            facts["stopped_early"] or "failure" in facts or "refused" in facts
-        )
+        whole = not (facts["stopped_early"] or "failure" in facts or "refused" in facts)
+        if self._witness is not None and whole:
+            replay(
+                self._witness,
+                self._traffic,
+                begin=self._recorder.begin,
+                note=self._recorder.event,
+                stopped=lambda: self._stopping,
+            )
+            facts["stopped_early"] = self._stopping
+        examines = self._reaches_stores and whole and not self._stopping
         if examines:
             self._at_the_stores(self._user_class.examine, self._recorder.event)
             facts["stopped_early"] = self._stopping
@@ -146,7 +157,7 @@ class LoadProcess:
             facts["not_cleaned"] = self._clerk.clean(sessions, self._world, nodes)
             if self._reaches_stores:
                 facts["not_cleaned"] += self._user_class.clear_away(self._world, self._stores)
-        if examines or self._clean_up:
+        if self._witness is not None or examines or self._clean_up:
             self._phase("cooldown", began, time.monotonic())
 
     def _at_the_stores(self, work: Callable[..., None], *arguments: Any) -> None:
@@ -208,6 +219,11 @@ class LoadProcess:
 
     def _phase(self, name: str, start: float, end: float) -> None:
         self._recorder.event("phase", name=name, start=start - self._origin, end=end - self._origin)
+
+
+def _witness(plan: Plan, sessions: int) -> Witness:
+    longest = plan.session.get("max_pattern_length")
+    return Witness(plan.seed, sessions, observing_learns=isinstance(longest, int) and longest > 0)
 
 
 def main() -> None:

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.loadgen.client import Exchange, HttpClient
 from bench.loadgen.operations import Request, create
 from bench.loadgen.recorder import Recorder
 from bench.loadgen.session import Session, Turn
 
+if TYPE_CHECKING:
+    from bench.loadgen.verify import Witness
+
 
 class Traffic:
     """All requests of a load process go through here."""
 
-    def __init__(self, client: HttpClient, events: Any, recorder: Recorder | None, timeout: float) -> None:
+    def __init__(
+        self,
+        client: HttpClient,
+        events: Any,
+        recorder: Recorder | None,
+        timeout: float,
+        witness: Witness | None = None,
+    ) -> None:
+        """`witness` is told of each request that came to its end."""
         self._client = client
         self._events = events
         # Locust's own list. An event that nobody hears costs as much as recording the request.
         self._listeners: list[Any] = events.request._handlers
         self._recorder = recorder
         self._timeout = timeout
+        self._witness = witness
 
     def open(self, session: Session, config: dict[str, Any], turn: Turn) -> Exchange:
         """Create the session at the target; its `session_id` stays empty if that fails."""
@@ -76,6 +88,8 @@ class Traffic:
         if self._recorder is not None:
             items = request.items(exchange.body) if not exchange.error else -1
             self._recorder.record(session, request.operation, turn, exchange, items)
+        if self._witness is not None:
+            self._witness.saw(session, request, turn, exchange)
 
     def _report(self, session: Session, request: Request, turn: Turn, exchange: Exchange) -> None:
         """Tell Locust, whose statistics and plug-ins listen."""

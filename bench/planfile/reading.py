@@ -23,8 +23,8 @@ from bench.targets.stores import STORES
 _PHASES = ("warmup", "measure")
 _PHASE = '[[phase]] with phase = "measure", duration = "30s" and poisson = { rate = 40 }'
 _KEYS = (
-    *("scenario", "seed", "timeout", "drain", "connections", "corpus", "keep_data", "objectives"),
-    *("target", "data", "session", "tags", "collectors", "phase"),
+    *("scenario", "seed", "timeout", "drain", "connections", "corpus", "keep_data", "verify"),
+    *("objectives", "target", "data", "session", "tags", "collectors", "phase"),
 )
 _TARGET_KEYS = ("url", "stores", "profile", "workers", "knobs", "faults")
 _PLACE_OF_SYNTAX_ERROR = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -55,6 +55,7 @@ def parse(text: str, name: str, folder: Path) -> PlanFile:
         interval=_interval(plan.table("collectors")),
         corpus=None if corpus is None else str((folder / corpus).absolute()),
         keep_data=plan.switch("keep_data"),
+        verify=plan.switch("verify"),
         objectives=plan.texts("objectives", "p95(predict) < 50ms"),
         target=_target(plan.table("target")),
         data=_options(plan.table("data")),

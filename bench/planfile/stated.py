@@ -27,6 +27,7 @@ class PlanFile:
     interval: float | None = None
     corpus: str | None = None
     keep_data: bool | None = None
+    verify: bool | None = None
     objectives: Sequence[str] = ()
     target: TargetPlan | None = None
     data: Mapping[str, Option] = field(default_factory=dict)

@@ -38,6 +38,8 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield f"corpus = {_value(plan.corpus)}"
     if plan.keep_data:
         yield "keep_data = true"
+    if plan.verify:
+        yield "verify = true"
     if plan.objectives:
         yield "objectives = ["
         yield from (f"    {_value(objective)}," for objective in plan.objectives)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bench.record.manifest import Phase, Totals
 from bench.record.reader import RunRecord
 from bench.record.recall import as_kato_asks, recall_of
+from bench.record.verified import share_of, verification_of
 from bench.stats import quantiles
 from bench.stats.histogram import MAX_VALUE
 from bench.stats.quantiles import Estimate
@@ -77,6 +78,10 @@ class Estimates:
         probe = as_kato_asks(recall_of(self.record), k)
         return None if probe is None else probe.recall
 
+    def wrong(self) -> Estimate | None:
+        """Share of the predictions asked again that one user gets otherwise; None if none was asked again."""
+        return share_of(verification_of(self.record.events()))
+
     def count(self, operation: str | None = None) -> Totals:
         return self.record.count(operation, self.phase)
 
@@ -93,11 +98,14 @@ class Estimates:
 
     def estimate(self, statistic: str, operation: str | None) -> Estimate | None:
         """By the names that objectives use: `p95`, `p99.9`, `mean`, `max`, `errors`, `dropped`, `rate`,
-        `recall@10`.
+        `wrong`, `recall@10`.
 
-        None where the run had no such operation or recall probe. Raises KeyError for another name."""
+        None where the run had no such operation or recall probe, or asked no prediction again. Raises
+        KeyError for another name."""
         if operation is not None and operation not in self.record.operations():
             return None
+        if statistic == "wrong":
+            return self.wrong()
         if statistic.startswith("recall@"):
             return self.recall(int(statistic.removeprefix("recall@")))
         if statistic.startswith("p") and statistic[1:2].isdigit():

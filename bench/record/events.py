@@ -15,12 +15,13 @@ from pydantic import (
     Field,
     FiniteFloat,
     NonNegativeFloat,
+    NonNegativeInt,
     ValidationError,
     model_validator,
 )
 
 from bench.errors import UsageError
-from bench.record.vocabulary import PART, RECALL, RECALL_MISSING
+from bench.record.vocabulary import PART, RECALL, RECALL_MISSING, VERIFIED, WRONG_ANSWER
 
 
 class _Event(BaseModel):
@@ -67,11 +68,42 @@ class _RecallMissing(_Event):
     reason: str
 
 
+class _Verified(_Event):
+    asked: NonNegativeInt
+    sampled: NonNegativeInt
+    replayed: NonNegativeInt
+    wrong: NonNegativeInt
+    unanswered: NonNegativeInt
+    too_large: NonNegativeInt
+    uncertain: NonNegativeInt
+    taught_nodes: NonNegativeInt
+    reason: str | None
+    seconds: NonNegativeFloat
+
+    @model_validator(mode="after")
+    def _wrong_answers_were_compared(self) -> _Verified:
+        if self.wrong > self.replayed:
+            raise ValueError(f"{self.wrong} of {self.replayed} answers are no share")
+        return self
+
+
+class _WrongAnswer(_Event):
+    node: int
+    session: int
+    told: NonNegativeInt
+    field: str
+    expected: str
+    got: str
+    differences: int = Field(gt=0)
+
+
 _MODELS: dict[str, type[_Event]] = {
     "phase": _Phase,
     PART: _Part,
     RECALL: _Recall,
     RECALL_MISSING: _RecallMissing,
+    VERIFIED: _Verified,
+    WRONG_ANSWER: _WrongAnswer,
 }
 
 

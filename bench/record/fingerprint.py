@@ -34,8 +34,8 @@ def collect_fingerprint(plan: Plan, target: TargetFacts | None, corpus: Corpus |
     parts = target.parts if target else ()
     return Fingerprint(
         must_match=MustMatch(
-            cpu_model=_cpu_model(),
-            cores=_cores(),
+            cpu_model=cpu_model(),
+            cores=usable_cores(),
             memory_bytes=psutil.virtual_memory().total,
             target=target.kato_version if target else None,
             engines={part.name: _engine(part) for part in parts},
@@ -55,13 +55,13 @@ def _engine(part: PartFacts) -> str | None:
     return " ".join(word for word in (part.engine, part.version) if word) or None
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             name, _, value = line.partition(":")

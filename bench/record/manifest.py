@@ -125,6 +125,53 @@ class Totals(_Part):
     by_error: dict[str, int] = Field(default_factory=dict)
 
 
+class Verification(_Part):
+    """What came of asking a sample of the predictions again, as one user, when the load was over. `asked`:
+    predictions answered in the measure phase; `sampled` of these were kept; `replayed`: compared with what
+    one user gets; `wrong` of these differ; `unanswered` got no answer the second time. Left out of the
+    sample: `too_large` answers, `uncertain` ones before which a request had failed, and those of
+    `taught_nodes`, on which the run learned. `reason`: why none was compared."""
+
+    asked: int = Field(ge=0)
+    sampled: int = Field(ge=0)
+    replayed: int = Field(ge=0)
+    wrong: int = Field(ge=0)
+    unanswered: int = Field(default=0, ge=0)
+    too_large: int = Field(default=0, ge=0)
+    uncertain: int = Field(default=0, ge=0)
+    taught_nodes: int = Field(default=0, ge=0)
+    reason: str | None = None
+
+    @model_validator(mode="after")
+    def _wrong_answers_were_compared(self) -> Verification:
+        if self.wrong > self.replayed:
+            raise ValueError(f"{self.wrong} of {self.replayed} answers are no share")
+        return self
+
+
+class Generator(_Part):
+    """What one load process can do on this machine against a server that does nothing: answered requests per
+    second as fast as they go, the CPU-seconds of each, and the response time in seconds that it measures of
+    its own making, at `floor_rate` requests per second."""
+
+    ceiling: float = Field(gt=0)
+    cpu_per_request: float = Field(gt=0)
+    floor_rate: float = Field(gt=0)
+    floor_p50: float = Field(ge=0)
+    floor_p99: float = Field(ge=0)
+    measured: datetime = Field(description="UTC")
+
+
+class Settling(_Part):
+    """Where the warm-up really ended, by MSER-5: `cut` seconds of the measure phase, up to `start` (seconds
+    since the origin), are warm-up too and count in no number. `settled` false: it never ended, so that
+    nothing was cut; null: too short to say."""
+
+    cut: float = Field(default=0.0, ge=0)
+    start: float | None = None
+    settled: bool | None = None
+
+
 class LoadEnds(_Part):
     """What each load child said of itself when it ended, and how many ended without a word."""
 
@@ -158,6 +205,9 @@ class Manifest(_Part):
     soundness: Soundness | None = None
     objectives: list[ObjectiveVerdict] = Field(default_factory=list)
     totals: Totals = Field(default_factory=Totals)
+    verification: Verification | None = None
+    generator: Generator | None = None
+    settling: Settling | None = None
     load: LoadEnds = Field(default_factory=LoadEnds)
     files: dict[str, FileFacts] = Field(default_factory=dict)
 
@@ -168,11 +218,12 @@ class Manifest(_Part):
 def plan_hash(plan: Plan) -> str:
     """SHA-256 over the parts of a plan that shape the load.
 
-    Left out: tags, objectives, `keep_data` and the seed, which do not change what is measured; the target's
-    addresses and the paths of corpus and trace, which name the same thing differently on two machines."""
+    Left out: tags, objectives, `keep_data`, `verify` and the seed, which do not change what is measured; the
+    target's addresses and the paths of corpus and trace, which name the same thing differently on two
+    machines."""
     shape = plan.model_dump(
         mode="json",
-        exclude={"tags": True, "objectives": True, "keep_data": True, "seed": True, "corpus": True}
+        exclude=dict.fromkeys(("tags", "objectives", "keep_data", "verify", "seed", "corpus"), True)
         | {"target": {"url", "stores"}},
     )
     return hashlib.sha256(json.dumps(comparable_dump(shape), sort_keys=True).encode()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from bench.record.finalise import (
 )
 from bench.record.folder import MANIFEST
 from bench.record.histograms import NEEDED, histogram_batches, numbers
-from bench.record.manifest import FileFacts, Manifest, Phase, Totals, file_facts
+from bench.record.manifest import FileFacts, Manifest, Phase, Settling, Totals, file_facts
 from bench.record.selection import Selections
 from bench.record.status import judged
 from bench.record.tables import HISTOGRAM_WORDS, HISTOGRAMS, METRICS, REQUESTS
@@ -35,26 +35,53 @@ from bench.record.writing import exclusive, write_failure
 from bench.stats.histogram import Histogram, by_group
 from bench.stats.series import Series
 
+_WARMUP, _MEASURE = PHASES.index("warmup"), PHASES.index("measure")
+
 
 class RunRecord:
     """One run, read as far as it is asked for. What was read once is kept; open it anew for a later look.
 
-    Raises UsageError, on the first access, if the folder holds no valid manifest."""
+    What was due before the run had settled reads as `warmup`, whatever phase its files say; `settling` takes
+    the place of what the manifest says of that. Raises UsageError, on the first access, if the folder holds
+    no valid manifest."""
 
-    def __init__(self, folder: Path | str) -> None:
+    def __init__(self, folder: Path | str, settling: Settling | None = None) -> None:
         self.folder = Path(folder)
+        self._settling = settling
 
     @cached_property
     def manifest(self) -> Manifest:
         """The manifest; a run whose writer is gone reads as `interrupted`."""
         return judged(manifests.read(self.folder), self.folder)
 
+    @property
+    def settling(self) -> Settling | None:
+        """Where the warm-up really ended; None if nobody has judged that, as in a run that is being made."""
+        if self._settling is not None or not (self.folder / MANIFEST).exists():
+            return self._settling
+        return self.manifest.settling
+
+    @property
+    def settled_from(self) -> float | None:
+        """The second from which on the measure phase counts, None = from its start."""
+        return self.settling.start if self.settling is not None else None
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The requests in batches, in the order in which they ended: memory does not grow with the run."""
+        start = self.settled_from
+        if start is None or (columns is not None and "phase" not in columns):
+            yield from iterate_requests(self.folder, columns)
+            return
+        names = [name for name in REQUESTS.names if columns is None or name in columns]
+        for batch in iterate_requests(self.folder, [*names, "due"]):
+            yield _settled(batch, start).select(names)
+
     def requests(self, columns: Sequence[str] | None = None) -> pa.Table:
         """One row per request, in the order in which they ended; `columns` keeps it small.
 
         Times are seconds since the run's origin, null for what did not happen."""
         schema = pa.schema([field for field in REQUESTS if columns is None or field.name in columns])
-        batches = (batch.select(schema.names) for batch in iterate_requests(self.folder, columns))
+        batches = (batch.select(schema.names) for batch in self.batches(columns))
         return pa.Table.from_batches(batches, schema).unify_dictionaries()
 
     def histogram(
@@ -108,6 +135,17 @@ class RunRecord:
 
     def phase(self, name: str) -> Phase | None:
         """When a phase was. Where the run ended before it was noted, it is taken from the due times."""
+        found = self._stated_phase(name)
+        start, measure = self.settled_from, self.manifest.phase("measure")
+        if start is None or measure is None:
+            return found
+        if name == "measure" and found is not None:
+            return found.model_copy(update={"start": start})
+        if name == "warmup":
+            return Phase(name="warmup", start=found.start if found is not None else measure.start, end=start)
+        return found
+
+    def _stated_phase(self, name: str) -> Phase | None:
         noted = self.manifest.phase(name)
         if noted is not None and noted.end is not None:
             return noted
@@ -124,7 +162,7 @@ class RunRecord:
         bins = max(1, int(end - start))
         width = (end - start) / bins
         found: dict[str, NDArray[np.int64]] = {}
-        for batch in iterate_requests(self.folder, ("done", "operation", "error")):
+        for batch in self.batches(("done", "operation", "error")):
             done = batch.column("done").to_numpy(zero_copy_only=False)
             inside = (done >= start) & (done < end) & pc.equal(batch.column("error"), "").to_numpy(False)
             places = np.minimum(((done[inside] - start) / width).astype(np.int64), bins - 1)
@@ -178,8 +216,12 @@ class RunRecord:
     def _histograms(self) -> Selections:
         path = self.folder / HISTOGRAMS_TABLE
         if path.exists():
-            return Selections(read_table(path, HISTOGRAMS))
-        return Selections(histogram_batches(iterate_requests(self.folder, NEEDED)))
+            batches = read_table(path, HISTOGRAMS)
+        else:
+            batches = histogram_batches(iterate_requests(self.folder, NEEDED))
+        if (start := self.settled_from) is not None:
+            batches = (_settled(batch, start, "second") for batch in batches)
+        return Selections(batches)
 
     @cached_property
     def _tally(self) -> dict[tuple[str, str, str], tuple[int, int]]:
@@ -188,7 +230,7 @@ class RunRecord:
         axes = ("operation", "phase", "error")
         rows = np.zeros(shape, np.int64)
         answered = np.zeros(shape, np.int64)
-        for batch in iterate_requests(self.folder, (*axes, "done")):
+        for batch in self.batches((*axes, "done")):
             codes = np.ravel_multi_index(tuple(numbers(batch, axis) for axis in axes), shape)
             done = batch.column("done").is_valid().to_numpy(False)
             rows += np.bincount(codes, minlength=rows.size).reshape(shape)
@@ -239,6 +281,15 @@ def finalise(folder: Path) -> Manifest:
     )
     manifests.write(folder, manifest)
     return manifest
+
+
+def _settled(batch: pa.RecordBatch, start: float, time: str = "due") -> pa.RecordBatch:
+    """The rows with those of the measure phase whose `time` is before `start` in the warm-up."""
+    phases = numbers(batch, "phase")
+    early = (phases == _MEASURE) & (batch.column(time).to_numpy() < start)
+    codes = np.where(early, _WARMUP, phases).astype(np.int8)
+    words = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(PHASES))
+    return batch.set_column(batch.schema.get_field_index("phase"), REQUESTS.field("phase"), words)
 
 
 def _fault(path: Path, fact: FileFacts) -> str | None:

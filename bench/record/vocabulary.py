@@ -41,8 +41,10 @@ ERRORS = (
 LOST = frozenset({"dropped", "connect", "reset", "timeout", "unanswered"})
 
 #: Kinds of events: a probe of a collection's recall (`bench.record.recall`), why there is none, values of
-#: knobs that only became known while the run went on, and a part of a phase with a load of its own.
+#: knobs that only became known while the run went on, a part of a phase with a load of its own, what came of
+#: asking predictions again (`bench.record.verified`), and an answer that was another one then.
 RECALL, RECALL_MISSING, KNOBS, PART = "recall", "recall_missing", "knobs", "part"
+VERIFIED, WRONG_ANSWER = "verified", "wrong_answer"
 
 #: Neighbours of which recall is probed: what the literature compares, and what KATO asks for.
 RECALL_AT = (10, 3)

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
+from bench.gate.objectives import bounds_wrong
 from bench.plan import CollectorsPlan, Phases, session_value
 from bench.planfile.writing import nulls, to_toml
 
@@ -17,7 +18,7 @@ _WIDTH = 88
 #: Ends a plan file in a command.
 _END = "PLAN"
 #: Flags without a value.
-_SWITCHES = frozenset({"--keep-data"})
+_SWITCHES = frozenset({"--keep-data", "--verify"})
 
 
 def command_line(plan: Plan) -> str:
@@ -73,7 +74,9 @@ def follow_up(plan: Plan, command: Literal["search", "growth"]) -> str:
     flags = ["--scenario", plan.scenario]
     if command == "search":
         for objective in plan.objectives:
-            flags += ["--objective", objective]
+            # A search does not ask its predictions again.
+            if not bounds_wrong([objective]):
+                flags += ["--objective", objective]
     for name, value in plan.data.items():
         # Growth has sizes of its own.
         if command == "search" or name != "patterns":
@@ -132,6 +135,8 @@ def _rest(plan: Plan) -> Iterator[str]:
         yield from ("--tag", f"{name}={value}")
     if plan.keep_data:
         yield "--keep-data"
+    if plan.verify:
+        yield "--verify"
 
 
 def _number(value: float) -> str:

@@ -15,7 +15,7 @@ from bench import __version__, words
 from bench.errors import UsageError
 from bench.knobs.catalogue import in_words
 from bench.record.writing import replacing, write_failure
-from bench.report import advice, digits
+from bench.report import advice, digits, sentences
 from bench.report.charts.chart import Chart, Size, draw
 from bench.report.charts.distributions import curve_charts, recall_chart
 from bench.report.charts.over_time import MOST_MARKS, Figure, part_css, timeline_figures
@@ -113,6 +113,7 @@ def _environment() -> Environment:
         "quantity": advice.quantity,
         "part_css": part_css,
         "both": _both,
+        "failures": sentences.failures,
     }
     environment.globals |= {"unknown": digits.UNKNOWN, "most_marks": MOST_MARKS, "most_events": _MOST_EVENTS}
     return environment

@@ -36,6 +36,18 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "findings": [finding.model_dump() for finding in summary.findings],
         "gap": summary.gap,
         "notes": summary.notes,
+        "verification": _verification(summary),
+        "generator": summary.generator.model_dump(mode="json") if summary.generator else None,
+        "settling": summary.settling.model_dump() if summary.settling else None,
+    }
+
+
+def _verification(summary: Summary) -> dict[str, Any] | None:
+    if summary.verification is None:
+        return None
+    return {
+        **summary.verification.model_dump(),
+        "wrong_answers": [asdict(one) for one in summary.wrong_answers],
     }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.record.vocabulary import LOST
-from bench.report import digits
+from bench.report import digits, sentences
 from bench.report.usage import Usage, usage_of
 from bench.stats.quantiles import Estimate
 
@@ -17,8 +17,17 @@ if TYPE_CHECKING:
     from bench.plan import Plan
     from bench.record.advice import Finding
     from bench.record.estimates import Estimates
-    from bench.record.manifest import Manifest, ObjectiveVerdict, Soundness, Totals
+    from bench.record.manifest import (
+        Generator,
+        Manifest,
+        ObjectiveVerdict,
+        Settling,
+        Soundness,
+        Totals,
+        Verification,
+    )
     from bench.record.reader import RunRecord
+    from bench.record.verified import WrongAnswer
 
 #: The gap between response and service time is explained where it is this many times the service time and
 #: more than so many seconds: less is within what a connection costs.
@@ -77,6 +86,17 @@ class Summary:
     findings: list[Finding]
     gap: str | None = None
     notes: list[str] = field(default_factory=list)
+    verification: Verification | None = None
+    wrong_answers: list[WrongAnswer] = field(default_factory=list)
+    generator: Generator | None = None
+    settling: Settling | None = None
+
+    @property
+    def answers(self) -> str | None:
+        """What came of asking predictions again, in words; None if the run did not."""
+        if self.verification is None:
+            return None
+        return sentences.answers(self.verification, self.wrong_answers)
 
 
 @dataclass(frozen=True)
@@ -99,6 +119,7 @@ def summarise(record: RunRecord) -> Summary:
     """Everything that the one-screen report and `--json` say. Raises UsageError if the folder is no run."""
     from bench.record import advice
     from bench.record.estimates import Estimates
+    from bench.record.verified import wrong_answers
 
     manifest = record.manifest
     advised, unadvised = advice.read_or_reason(record.folder)
@@ -129,6 +150,10 @@ def summarise(record: RunRecord) -> Summary:
         findings=advised.findings if advised else [],
         gap=_gap(estimates),
         notes=[*_notes(estimates, manifest), *([unadvised] if unadvised else [])],
+        verification=manifest.verification,
+        wrong_answers=wrong_answers(record),
+        generator=manifest.generator,
+        settling=manifest.settling,
     )
 
 
@@ -238,12 +263,14 @@ def _gap(estimates: Estimates) -> str | None:
 def _notes(estimates: Estimates, manifest: Manifest) -> list[str]:
     """What a reader must know to read the tables right."""
     notes = []
+    if manifest.settling and (cut := sentences.settling(manifest.settling, manifest.plan.phases.measure)):
+        notes.append(cut)
     if manifest.plan.closed:
         notes.append("Closed loop: a slow answer delays the next request, so percentiles are optimistic.")
     counts = estimates.count()
     lost = {kind: number for kind, number in counts.by_error.items() if kind in LOST}
     if lost:
-        kinds = ", ".join(f"{number} {kind}" for kind, number in lost.items())
+        kinds = sentences.failures(lost)
         notes.append(
             f"{sum(lost.values())} of {counts.requests} due requests got no answer ({kinds}); the "
             "percentiles count them as slower than every answer."

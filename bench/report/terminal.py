@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import words
-from bench.report import digits
+from bench.report import digits, sentences
 from bench.report.advice import top_lines
 from bench.report.model import ListRow, OperationSummary, Part, Summary
 from bench.report.screen import console_for, indented, word
@@ -83,6 +83,8 @@ def _head(summary: Summary) -> Iterator[RenderableType]:
     yield indented(summary.plan)
     if summary.corpus:
         yield indented(f"corpus {summary.corpus}")
+    if summary.generator:
+        yield indented(f"generator {sentences.generator(summary.generator)}")
     if summary.tags:
         yield indented("tags " + " ".join(f"{name}={value}" for name, value in summary.tags.items()))
 
@@ -121,8 +123,9 @@ def _errors(totals: Totals, stacked: bool) -> str:
 
 def _remarks(summary: Summary) -> Iterator[str]:
     if summary.totals.by_error:
-        kinds = sorted(summary.totals.by_error.items(), key=lambda item: -item[1])
-        yield "Errors: " + ", ".join(f"{words.count(n)} {kind}" for kind, n in kinds) + "."
+        yield f"Errors: {sentences.failures(summary.totals.by_error)}."
+    if summary.answers:
+        yield summary.answers
     if summary.gap:
         yield summary.gap
     yield from summary.notes

@@ -1,4 +1,4 @@
-"""Is a run steady: cut its warm-up, then see whether what is left drifts.
+"""Is a run steady: where did its warm-up end, and does what is left drift.
 
 Both work on one number per second, the median response time of that second, which a few slow requests do
 not move.
@@ -19,6 +19,8 @@ _BATCH = 5
 DRIFT_LIMIT = 0.10
 #: Below this many seconds there are not two batches for MSER-5 to choose between.
 FEWEST_SECONDS = 10
+#: Below this many there are not two batches left to hold a cut of half of them against.
+FEWEST_TO_CUT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,15 @@ class Drift:
     def certain(self) -> bool:
         """The interval lies on one side of zero."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """`start`: the second from which on the series is settled, None = from its first. `reached`: False where
+    it never settled; None where it is too short to say."""
+
+    start: float | None = None
+    reached: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +84,32 @@ def mser5(series: ArrayLike) -> int:
     MSER-5 (White, Cobb & Spratt, WSC 2000): average batches of 5, then cut the d batches that minimise
     sum((y - mean)^2) / (n - d)^2 over the n - d that are left."""
     values = np.asarray(series, dtype=np.float64)
-    n = values.size // _BATCH
+    batches = _batches(values)
+    n = batches.size
     if n < 2:
         return 0
-    batches = values[: n * _BATCH].reshape(n, _BATCH).mean(axis=1)
     errors = [float(np.var(batches[d:])) / (n - d) for d in range(n // 2 + 1)]
     return int(np.argmin(errors)) * _BATCH
+
+
+def settle(times: ArrayLike, series: ArrayLike) -> Settled:
+    """Where the warm-up of a per-second series (ascending times in seconds) ends.
+
+    MSER-5 says what is settled for sure: it always names a place, in pure noise too, and rather late than
+    early. Warm-up are those batches from the first one on that differ from the level after that place, by
+    more than `DRIFT_LIMIT` and by more than its batches leave to chance (95 %); a hiccup later on is none.
+    What still drifts after it, or differs up to the middle, has not settled, and nothing is cut."""
+    t = np.asarray(times, dtype=np.float64)
+    y = np.asarray(series, dtype=np.float64)
+    if t.size < FEWEST_TO_CUT:
+        return Settled()
+    batches = _batches(y)
+    unsure = mser5(y) // _BATCH
+    differing = _leading(batches[:unsure], batches[unsure:])
+    cut = differing * _BATCH
+    if differing == batches.size // 2 or _drifts(drift(t[cut:], y[cut:])):
+        return Settled(reached=False)
+    return Settled(float(t[cut]) if cut else None, True)
 
 
 def drift(times: ArrayLike, series: ArrayLike) -> Drift:
@@ -109,6 +140,26 @@ def drift(times: ArrayLike, series: ArrayLike) -> Drift:
     error = math.sqrt(energy / (effective - 2) / squares)
     half = t_quantile(0.975, effective - 2) * error
     return Drift(slope * scale, (slope - half) * scale, (slope + half) * scale, effective)
+
+
+def _batches(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means of successive batches; values that fill none are left out."""
+    n = values.size // _BATCH
+    means: NDArray[np.float64] = values[: n * _BATCH].reshape(n, _BATCH).mean(axis=1)
+    return means
+
+
+def _leading(batches: NDArray[np.float64], settled: NDArray[np.float64]) -> int:
+    """How many batches differ from the settled ones without a break, from the first one on."""
+    level = float(settled.mean())
+    spread = float(settled.std(ddof=1)) * math.sqrt(1 + 1 / settled.size)
+    allowed = max(DRIFT_LIMIT * level, t_quantile(0.975, settled.size - 1) * spread)
+    alike = np.flatnonzero(np.abs(batches - level) <= allowed)
+    return int(alike[0]) if alike.size else int(batches.size)
+
+
+def _drifts(found: Drift) -> bool:
+    return found.certain and abs(found.change) > DRIFT_LIMIT
 
 
 def assess(times: ArrayLike, series: ArrayLike) -> Steadiness:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from rule_contract import keeps_contract
 
-from advisor.evidence import ClickHouseUse, Counts, Evidence, Load
-from advisor.rules import clickhouse, kato_memory, spread
+from advisor.evidence import AskedAgain, ClickHouseUse, Counts, Evidence, Load
+from advisor.rules import answers, clickhouse, kato_memory, spread
 
 EVEN = Evidence(
     Counts(3000, due=3000, answered={"learn": 1000}),
@@ -54,3 +54,15 @@ def test_an_index_that_nothing_reads() -> None:
 def test_parts_that_pile_up(parts: float, severity: str) -> None:
     many = replace(EVEN, clickhouse=ClickHouseUse(parts_in_partition=parts))
     assert keeps_contract(clickhouse.parts_pile_up, many, EVEN).severity == severity
+
+
+def test_answers_that_are_others_under_load() -> None:
+    well = replace(EVEN, asked_again=AskedAgain(50))
+    wrong = replace(EVEN, asked_again=AskedAgain(50, 2, "predictions[a].potential was 1 under load"))
+    finding = keeps_contract(answers.wrong_answers, wrong, well)
+    assert finding.severity == "critical"
+    assert finding.sentence == (
+        "Of 50 predictions that were asked again as one user, 2 were others under load. The first: "
+        "predictions[a].potential was 1 under load."
+    )
+    assert answers.wrong_answers(EVEN) is None

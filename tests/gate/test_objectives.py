@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import UsageError
-from bench.gate.objectives import Objective, Verdict, judge, parse, percentile_of
+from bench.gate.objectives import Objective, Verdict, bounds_wrong, judge, parse, percentile_of
 from bench.record.vocabulary import OPERATIONS
 from bench.stats.quantiles import Estimate
 from bench.stats.ratios import wilson
@@ -48,6 +48,8 @@ def verdict(text: str, *estimate: float | None, n: int = 1000, overloaded: bool 
         ("errors(predict) <= 1 %", "errors", "predict", "<=", 0.01, "share"),
         ("errors <= 0%", "errors", None, "<=", 0.0, "share"),
         ("dropped < 1%", "dropped", None, "<", 0.01, "share"),
+        ("wrong <= 0%", "wrong", None, "<=", 0.0, "share"),
+        ("Wrong < 10 %", "wrong", None, "<", 0.1, "share"),
         ("rate(predict) >= 20/s", "rate", "predict", ">=", 20.0, "rate"),
         ("rate > .5 / s", "rate", None, ">", 0.5, "rate"),
         ("rate ≥ 20", "rate", None, ">=", 20.0, "rate"),
@@ -89,6 +91,8 @@ def test_every_operation_has_objectives(operation: str) -> None:
         ("rate(predict) >= 20%", "a rate needs /s", "rate(predict) >= 20/s"),
         ("rate >= 20/min", "a rate needs /s", "rate >= 20/s"),
         ("errors < 0%", "nothing is below zero", "errors <= 0%"),
+        ("wrong(predict) < 1%", "it takes no operation", "wrong <= 0%"),
+        ("wrong < 3", "a share needs %", "wrong < 3%"),
         ("p95(prediction) < 50ms", 'no operation "prediction"', "p95(predict) < 50ms"),
         ("p95(obsrve) < 50ms", 'no operation "obsrve"', "p95(observe) < 50ms"),
         ("errors(seq) <= 1%", 'no operation "seq"', "errors(sequence) <= 1%"),
@@ -259,3 +263,34 @@ def test_recall_that_was_not_probed_is_inconclusive() -> None:
     judged = judge(parse("recall@3 >= 0.98"), run)
     assert (judged.outcome, judged.sentence) == ("inconclusive", "recall@3: the run has no such probe")
     assert run.asked == [("recall@3", None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong", "outcome", "says"),
+    [
+        ("wrong <= 0%", 0, "pass", "wrong is 0 % of 50 compared answers, wanted <= 0 %"),
+        ("wrong <= 0%", 1, "fail", "wrong is 2 % of 50 compared answers, wanted <= 0 %"),
+        ("wrong < 50%", 1, "pass", "wrong is 2 %"),
+        (
+            "wrong < 0.1%",
+            0,
+            "inconclusive",
+            "takes 3838 compared answers, not 50; `wrong <= 0%` asks about this",
+        ),
+    ],
+)
+def test_wrong_answers_are_a_share_of_those_compared(text: str, wrong: int, outcome: str, says: str) -> None:
+    found = judge(parse(text), Run(wilson(wrong, 50)))
+    assert found.outcome == outcome
+    assert says in found.sentence
+
+
+def test_a_run_that_compared_no_answers_decides_nothing() -> None:
+    for nothing in (None, wilson(0, 0)):
+        found = judge(parse("wrong <= 0%"), Run(nothing))
+        assert (found.outcome, found.sentence) == ("inconclusive", "wrong: the run compared no answers")
+
+
+def test_who_says_how_many_wrong_answers_are_accepted() -> None:
+    assert bounds_wrong(["p95<1s", " Wrong <= 0% "])
+    assert not bounds_wrong(["p95<1s", "errors<1%", "nonsense"])

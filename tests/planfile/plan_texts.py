@@ -18,6 +18,7 @@ drain = "5s"
 connections = 12
 corpus = "mine.txt"
 keep_data = true
+verify = true
 objectives = ["p95(predict) < 50ms", "errors < 0.1%"]
 
 [target]

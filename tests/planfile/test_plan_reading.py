@@ -18,7 +18,7 @@ from bench.planfile.reading import parse
 def test_a_whole_plan() -> None:
     plan = plan_of(FULL)
     assert (plan.scenario, plan.seed, plan.timeout, plan.connections) == ("chat", 7, 2.0, 12)
-    assert (plan.corpus, plan.keep_data) == ("/plans/mine.txt", True)
+    assert (plan.corpus, plan.keep_data, plan.verify) == ("/plans/mine.txt", True, True)
     assert plan.objectives == ["p95(predict) < 50ms", "errors < 0.1%"]
     assert plan.target.profile == "shipped"
     assert plan.target.knobs == {

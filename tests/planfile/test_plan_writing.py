@@ -96,6 +96,7 @@ def plans(draw: st.DrawFn) -> Plan:
         seed=draw(st.integers()),
         tags=draw(st.dictionaries(TEXT, TEXT, max_size=3)),
         keep_data=draw(st.booleans()),
+        verify=draw(st.booleans()),
     )
 
 

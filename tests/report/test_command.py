@@ -38,6 +38,7 @@ EVERYTHING = Plan(
     seed=77,
     tags={"commit": "abc", "note": "$(rm -rf ~) `x` \"y\" 'z' \\"},
     keep_data=True,
+    verify=True,
 )
 CLOSED = Plan(arrivals=Arrivals(kind="closed", users=3, think=0.5), data=DATA)
 URL = Plan(

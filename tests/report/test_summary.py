@@ -123,7 +123,9 @@ def test_what_was_dropped_or_left_open_is_noted(tmp_path: Path) -> None:
     summary = summarise(make_run(tmp_path / "run", [PREDICT, dropped, still_open], plan=closed))
     assert len(summary.notes) == 2
     assert summary.notes[0].startswith("Closed loop")
-    assert summary.notes[1].startswith("90 of 690 due requests got no answer (60 dropped, 30 unanswered)")
+    assert summary.notes[1].startswith(
+        "90 of 690 due requests got no answer (60 never sent, 30 still unanswered at the end)"
+    )
 
 
 def test_a_share_without_an_answer_lifts_the_percentiles_beyond_it(tmp_path: Path) -> None:

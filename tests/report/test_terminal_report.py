@@ -49,7 +49,7 @@ def test_everything_is_on_one_plain_screen(summary: Summary) -> None:
         "poisson 20/s",
         "pydoc topics",
         "commit=abc1234",
-        "Errors: 30 overload.",
+        "Errors: 30 refused by admission (503).",
         "free session or connection",
         "reference API 1",
         "Valkey 9.1.0",
@@ -93,7 +93,7 @@ def test_only_errors_are_said(tmp_path: Path) -> None:
     refused = rows("predict", 20, error="connect", answered=False, sent=False)
     text = drawn(summarise(make_run(tmp_path / "run", [refused], status="interrupted", reason="Ctrl-C")), 80)
     assert "interrupted: Ctrl-C" in text
-    assert "Errors: 600 connect." in text
+    assert "Errors: 600 without a connection." in text
     assert "100 %" in text
     assert text.count("n/a") >= 5
 

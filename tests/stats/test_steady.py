@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.stats.histogram import Histogram
-from bench.stats.steady import assess, drift, medians, mser5
+from bench.stats.steady import Settled, assess, drift, medians, mser5, settle
 
 
 def noise(rng: np.random.Generator, n: int, phi: float) -> NDArray[np.float64]:
@@ -104,3 +104,71 @@ def test_medians_skip_seconds_without_an_answer() -> None:
     assert times.tolist() == [0.0, 2.0]
     assert values == pytest.approx([0.2, 0.3], rel=0.005)
     assert medians([])[0].size == 0
+
+
+@pytest.mark.parametrize("transient", [5, 10, 15])
+@pytest.mark.parametrize("factor", [1.5, 0.6])
+def test_a_planted_warm_up_is_cut_where_it_ends(transient: int, factor: float) -> None:
+    """MSER-5 alone cuts too much of many of these."""
+    late = 0
+    for seed in range(20):
+        series = noise(np.random.default_rng(seed), 60, 0.3)
+        series[:transient] *= factor
+        assert settle(100 + np.arange(60), series) == Settled(100.0 + transient, True)
+        late += mser5(series) > transient
+    assert late >= 4
+
+
+@pytest.mark.parametrize(("decay", "places"), [(3, (10, 15)), (8, (20, 25, None))])
+def test_a_warm_up_that_fades_is_cut_where_it_is_small(decay: int, places: tuple[int | None, ...]) -> None:
+    for seed in range(20):
+        series = noise(np.random.default_rng(seed), 60, 0.3) * (1 + 2 * np.exp(-np.arange(60) / decay))
+        assert settle(np.arange(60), series).start in places
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.6])
+@pytest.mark.parametrize("seconds", [20, 30, 60])
+def test_noise_is_not_cut(phi: float, seconds: int) -> None:
+    """MSER-5 alone takes something away of most series of noise."""
+    series = [noise(np.random.default_rng(seed), seconds, phi) for seed in range(200)]
+    assert sum(mser5(one) > 0 for one in series) > 60
+    found = [settle(np.arange(seconds), one) for one in series]
+    assert sum(one.start is not None for one in found) <= 3
+    # A drift by chance, as often as its interval says.
+    assert sum(one.reached is not True for one in found) <= 14
+
+
+def test_a_run_that_never_settles_says_so() -> None:
+    for seed in range(10):
+        steps = noise(np.random.default_rng(seed), 60, 0.0) * np.linspace(2, 1, 60)
+        assert settle(np.arange(60), steps) == Settled(None, False)
+
+
+def test_a_short_run_is_not_cut() -> None:
+    series = np.r_[np.full(5, 9.0), np.full(14, 1.0)]
+    assert settle(np.arange(19), series) == Settled(None, None)
+    assert settle(np.arange(20), np.r_[series, 1.0]) == Settled(5.0, True)
+
+
+def test_seconds_without_an_answer_do_not_move_the_place() -> None:
+    series = noise(np.random.default_rng(3), 60, 0.0)
+    series[:10] *= 3
+    times = np.r_[np.arange(4), np.arange(8, 64)]
+    found = settle(times, series)
+    assert found.start == times[10] == 14
+
+
+def test_a_rare_hiccup_at_the_start_is_no_warm_up() -> None:
+    """One slow second in the first batch, as a garbage collection makes it, is what chance explains."""
+    series = noise(np.random.default_rng(5), 60, 0.0)
+    series[20::20] *= 2
+    series[2] *= 2
+    assert settle(np.arange(60), series).start is None
+
+
+def test_a_hiccup_later_on_is_not_cut_away() -> None:
+    """Five slow seconds after ten good ones are what users had, and no warm-up."""
+    for seed in range(20):
+        series = noise(np.random.default_rng(seed), 60, 0.0)
+        series[10:15] *= 3
+        assert settle(np.arange(60), series).start is None

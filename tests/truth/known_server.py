@@ -4,7 +4,8 @@ was due by its own law, and when the answer left.
     python known_server.py --log FILE MODE   (prints its port)
 
 Modes: `fixed:S` answers each request S seconds after it came; `queue:MEAN:SEED` serves one at a time, first
-come first served, with exponential service times; `stall:HOLD:EVERY` answers at once, but holds whatever is
+come first served, with exponential service times; `servers:COUNT:S` has COUNT servers behind one queue, first
+come first served, each S seconds a request; `stall:HOLD:EVERY` answers at once, but holds whatever is
 there in the last HOLD seconds of each EVERY (counted from the first request); `lossy:S:EVERY` answers after S
 seconds, but every EVERY-th request never.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import heapq
 import json
 import random
 import time
@@ -41,6 +43,17 @@ def queue(mean: float, seed: float) -> Law:
         service = rng.expovariate(1 / mean)
         free = max(free, came) + service
         return free, service
+
+    return law
+
+
+def servers(count: float, seconds: float) -> Law:
+    free = [0.0] * int(count)
+
+    def law(came: float) -> tuple[float, float]:
+        leaves = max(heapq.heappop(free), came) + seconds
+        heapq.heappush(free, leaves)
+        return leaves, seconds
 
     return law
 
@@ -132,7 +145,8 @@ async def main() -> None:
     parser.add_argument("mode")
     options = parser.parse_args()
     name, *numbers = options.mode.split(":")
-    law = {"fixed": fixed, "queue": queue, "stall": stall, "lossy": lossy}[name](*map(float, numbers))
+    laws = {"fixed": fixed, "queue": queue, "servers": servers, "stall": stall, "lossy": lossy}
+    law = laws[name](*map(float, numbers))
     log: list[tuple[float, float, float, float]] = []
     server = await asyncio.get_running_loop().create_server(lambda: KnownServer(law, log), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)

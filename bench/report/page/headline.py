@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from bench import words
+from bench.gate.objectives import bounds_wrong
 from bench.knobs.catalogue import in_words
 from bench.report import digits
 from bench.report.model import OperationSummary, Summary
@@ -75,6 +76,8 @@ def _judged(summary: Summary, advised: bool) -> tuple[Tone, str]:
     verdicts = [verdict.verdict for verdict in summary.objectives]
     grave = any(finding.severity == "critical" for finding in summary.findings)
     many = len(verdicts)
+    if (wrong := _unaccepted(summary)) is not None:
+        return "bad", wrong
     if failed := verdicts.count("fail"):
         missed = "its objective" if many == 1 else f"{failed} of its {many} objectives"
         return "bad", f"Missed {missed}"
@@ -91,6 +94,16 @@ def _judged(summary: Summary, advised: bool) -> tuple[Tone, str]:
         return "plain", "Measured"
     changes = any(finding.recommendations for finding in summary.findings)
     return "plain", "Measured, with advice" if changes else "Measured, and nothing needs changing"
+
+
+def _unaccepted(summary: Summary) -> str | None:
+    """The wrong answers, unless an objective says how many are accepted."""
+    found = summary.verification
+    if found is None or not found.wrong:
+        return None
+    if bounds_wrong(verdict.objective for verdict in summary.objectives):
+        return None
+    return f"{words.count(found.wrong)} of {words.count(found.replayed)} checked answers were wrong"
 
 
 def _tested(plan: Plan, workers: int | None) -> str:

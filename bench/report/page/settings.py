@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bench import words
 from bench.knobs.catalogue import SETTABLE, find, in_words
 from bench.knobs.knob import KnobError
+from bench.report import sentences
 from bench.report.advice import quantity
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def machine_of(manifest: Manifest) -> list[tuple[str, str]]:
         ("load average before", f"{load} (1, 5, 15 min)" if load else "unknown"),
         ("libraries", ", ".join(f"{name} {version}" for name, version in noted.libraries.items())),
     ]
+    if manifest.generator is not None:
+        rows.append(("load generator", sentences.generator(manifest.generator)))
     if manifest.corpus is not None:
         corpus = manifest.corpus
         tokens = f"{words.count(corpus.tokens)} tokens, {words.count(corpus.vocabulary)} different"

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from bench.record.finalise import iterate_requests
-from bench.record.vocabulary import KNOBS, PART, RECALL, RECALL_MISSING
+from bench.record.vocabulary import KNOBS, PART, RECALL, RECALL_MISSING, VERIFIED, WRONG_ANSWER
 from bench.report.page import windows
 from bench.report.page.windows import Floats, Line
 from bench.stats.quantiles import required
@@ -28,8 +28,8 @@ _PRELOAD_SHARE = 0.25
 #: The phases whose requests are drawn: the preload is another load, as fast as it goes.
 _LOADED = ("warmup", "measure", "cooldown")
 _TIMED = ("ok", "lost")
-#: What is no event to mark: phases are drawn, recall and settings have panels of their own.
-_UNMARKED = frozenset({"phase", RECALL, RECALL_MISSING, KNOBS})
+#: What is no event to mark: phases are drawn, recall, answers and settings have places of their own.
+_UNMARKED = frozenset({"phase", RECALL, RECALL_MISSING, KNOBS, VERIFIED, WRONG_ANSWER})
 #: Seconds within which the polls have met every worker that was there from the start.
 _FIRST_SEEN = 15.0
 #: Processes of kato-bench itself besides the load's, and what they are called together.

@@ -1,0 +1,12 @@
+"""What all tests share: one calibration of the load generator, which belongs to nobody's home."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.environ["KATO_BENCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
