@@ -1,7 +1,8 @@
 """Does each knob act? Both values on the real engines, and the metric that the knob should move.
 
 `make knob-table` measures every row and writes the table into docs/embedded.md; names of rows as arguments
-measure only those, and print. A row that does not move its metric as it should ends the program with 1."""
+measure only those, and leave the others as they are written there. A row that does not move its metric as it
+should ends the program with 1."""
 
 from __future__ import annotations
 
@@ -108,7 +109,7 @@ def memory_per_pattern(stage: Stage, _: str) -> float:
 # --- Redis -----------------------------------------------------------------------------------------------
 
 
-def _write(stage: Stage, megabytes: int) -> None:
+def _fill(stage: Stage, megabytes: int) -> None:
     with stage.redis.pipeline(transaction=False) as pipeline:
         for number in range(megabytes * 100):
             pipeline.set(f"table:{number}", b"x" * 10_000)
@@ -116,13 +117,13 @@ def _write(stage: Stage, megabytes: int) -> None:
 
 
 def evicted(stage: Stage, _: str) -> float:
-    _write(stage, 24)
+    _fill(stage, 24)
     return float(stage.redis.info("stats")["evicted_keys"])
 
 
 def kept(stage: Stage, _: str) -> float:
     """Bytes that a restart would find in the append-only file."""
-    _write(stage, 4)
+    _fill(stage, 4)
     return float(sum(one.stat().st_size for one in stage.folder.rglob("*.aof")))
 
 
@@ -381,23 +382,32 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"no row is called {unknown[0]!r}; there are {', '.join(row.knob for row in ROWS)}")
         return 2
-    began, lines, all_moved = time.monotonic(), [], True
+    began, lines, all_moved = time.monotonic(), _written(), True
     for row in ROWS:
         if names and row.knob not in names:
             continue
         before, after = _measured(row)
         moved = row.moved(before, after)
         all_moved = all_moved and moved
-        lines.append(_line(row, before, after, moved=moved))
-        print(lines[-1], flush=True)
-    print(f"{len(lines)} rows in {time.monotonic() - began:.0f} s")
-    if not names:
-        head, rest = PAGE.read_text().split(_MARKS[0])
-        tail = rest.split(_MARKS[1])[1]
-        columns = ("knob", "set by", "values", "metric", "before", "after", "beside", "")
-        table = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|", *lines]
-        PAGE.write_text(head + _MARKS[0] + "\n".join(table) + "\n" + _MARKS[1] + tail)
+        lines[row.knob] = _line(row, before, after, moved=moved)
+        print(lines[row.knob], flush=True)
+    print(f"measured in {time.monotonic() - began:.0f} s")
+    _write_page([lines[row.knob] for row in ROWS if row.knob in lines])
     return 0 if all_moved else 1
+
+
+def _written() -> dict[str, str]:
+    """The lines of the page, by knob."""
+    table = PAGE.read_text().split(_MARKS[0])[1].split(_MARKS[1])[0]
+    return {line.split(" | ")[0].removeprefix("| "): line for line in table.splitlines()[2:]}
+
+
+def _write_page(lines: list[str]) -> None:
+    head, rest = PAGE.read_text().split(_MARKS[0])
+    tail = rest.split(_MARKS[1])[1]
+    columns = ("knob", "set by", "values", "metric", "before", "after", "beside", "")
+    table = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|", *lines]
+    PAGE.write_text(head + _MARKS[0] + "\n".join(table) + "\n" + _MARKS[1] + tail)
 
 
 if __name__ == "__main__":
