@@ -29,7 +29,7 @@ MEAN_SERVICE = "service mean"
 def size_outcome(record: RunRecord, patterns: int, sessions: int, bounds: Sequence[Objective]) -> SizeOutcome:
     """The outcome of a finished run; one that was stopped is marked and holds nothing else."""
     manifest = record.manifest
-    rate, seconds = manifest.plan.arrivals.rate or 0.0, manifest.plan.phases.measure
+    rate, seconds = manifest.plan.rate or 0.0, manifest.plan.phases.measure
     soundness = manifest.soundness
     if manifest.status != "finished" or soundness is None:
         return SizeOutcome(patterns, sessions, rate, seconds, run=manifest.run, interrupted=True)

@@ -30,7 +30,7 @@ def trial_outcome(record: RunRecord, goals: Sequence[Goal], ceiling_of: CeilingO
     load to begin a search at, it only has to be near."""
     manifest = record.manifest
     plan, soundness = manifest.plan, manifest.soundness
-    rate, seconds = plan.arrivals.rate or 0.0, plan.phases.measure
+    rate, seconds = plan.rate or 0.0, plan.phases.measure
     if manifest.status != "finished" or soundness is None:
         return TrialOutcome(rate, seconds, (), 0.0, run=manifest.run, interrupted=True)
     estimates = Estimates(record)
