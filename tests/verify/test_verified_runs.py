@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from bench.record.reader import RunRecord
 from bench.record.verified import wrong_answers
@@ -80,15 +82,43 @@ def test_a_healthy_deployment_answers_as_it_answers_one_user(tmp_path: Path) -> 
     assert done.returncode in (0, 5)
 
 
-def test_a_store_that_falls_silent_is_found_out(tmp_path: Path) -> None:
-    """`store-hang`: from a time on the pattern store is silent, and predictions are empty with a 200. What
-    was answered before was right, and is another answer now."""
-    flags = ("--fault", "store-hang=200ms@6s", "--data", "patterns=20", "--rate", "8", "--duration", "6")
-    done = run(tmp_path, *flags, "--json")
-    found = summary_of(done)["verification"]
-    assert found["wrong"] > 0, (found, done.stderr)
-    assert found["wrong_answers"][0]["field"].startswith("predictions[")
-    assert done.returncode in (3, 5)
+def test_knowledge_that_is_lost_under_load_is_found_out(tmp_path: Path) -> None:
+    """While it is measured, somebody else overwrites how often the patterns were learned: what was answered
+    before that is not what a user gets now."""
+    up = subprocess.Popen(
+        [sys.executable, "-m", "bench.cli", "up", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert up.stdout is not None
+        facts = json.loads(up.stdout.readline())
+        store = next(part["address"] for part in facts["parts"] if part["name"] == "redis")
+        load = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "bench.cli", "run", "--verify", "--target", facts["base_url"]),
+                *("--out", str(tmp_path), "--data", "patterns=20", "--rate", "60", "--duration", "4"),
+                *("--warmup", "0", "--json"),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert load.stderr is not None
+        assert any(line.startswith("measure") for line in load.stderr)
+        with redis.Redis.from_url(f"redis://{store}") as client:
+            for key in client.scan_iter("*:frequency:*", count=1000):
+                client.set(key, 7)
+        output, _ = load.communicate(timeout=80)
+    finally:
+        up.send_signal(signal.SIGINT)
+        up.communicate(timeout=20)
+    found = json.loads(output)["verification"]
+    assert found["wrong"] > 0, found
+    assert found["wrong_answers"][0]["field"].endswith(".frequency")
+    assert (found["wrong_answers"][0]["expected"], found["wrong_answers"][0]["got"]) == ("7", "1")
+    assert load.returncode in (3, 5)
 
 
 def test_a_run_that_learns_on_its_nodes_says_why_it_verifies_nothing(tmp_path: Path) -> None:
