@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import ipaddress
 import json
+import re
 import socket
 import ssl
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ from urllib.parse import SplitResult, urlsplit
 from bench.errors import UnreachableError, UsageError
 
 _PORTS = {"http": 80, "https": 443, "redis": 6379}
+_HIGHEST_PORT = 65_535
+_HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?")
+#: Where workers look for their master: Locust's own.
+MASTER_PORT = 5557
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,17 @@ def parse(title: str, url: str, schemes: tuple[str, ...], otherwise: str) -> Add
         _PORTS[parts.scheme] if port is None else port,
         parts.path.rstrip("/"),
     )
+
+
+def host_and_port(title: str, text: str, otherwise: int) -> tuple[str, int]:
+    """The parts of `HOST[:PORT]`; an IPv6 address keeps its brackets. Port 0 means any free one.
+
+    Raises UsageError that begins with `title` where the text is something else."""
+    match = _HOST_PORT.fullmatch(text)
+    port = int(match["port"] or otherwise) if match else -1
+    if match is None or not 0 <= port <= _HIGHEST_PORT:
+        raise UsageError(f"{title} {text!r}: give HOST or HOST:PORT, such as 10.0.0.5:{MASTER_PORT}.")
+    return match["host"], port
 
 
 def _without_password(parts: SplitResult) -> str:

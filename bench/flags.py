@@ -17,6 +17,7 @@ from bench.knobs import catalogue as knobs
 from bench.knobs.knob import KnobError
 from bench.limits import LEAST_TIMEOUT, LONGEST, LONGEST_TIMEOUT, SHORTEST, within
 from bench.load_flags import load_from
+from bench.loader_flags import loaders_from
 from bench.loadgen.catalogue import Scenario, option_values
 from bench.plan import CollectorsPlan, Option, Plan, TargetPlan, session_value
 from bench.planfile.stated import PlanFile, told_at
@@ -51,6 +52,10 @@ class RunFlags:
     seed: int | None = None
     timeout: float | None = None
     connections: int | None = None
+    processes: int | None = None
+    expect_workers: int | None = None
+    master_bind: str | None = None
+    worker_wait: float | None = None
     workers: int | None = None
     profile: str | None = None
     set: Sequence[str] = ()
@@ -102,7 +107,7 @@ def make_plan(scenario: Scenario, flags: RunFlags, file: PlanFile | None = None)
         verify=_verifies(flags, file),
     )
     _require_no_deadlock(plan)
-    return plan
+    return plan.model_copy(update={"loaders": loaders_from(flags, plan.sessions)})
 
 
 def _verifies(flags: RunFlags, file: PlanFile | None) -> bool:

@@ -13,6 +13,11 @@ from bench.courses import Course, PlanPart
 
 Option = int | float | str | bool
 
+#: A row has one byte for the number of its process, and each takes its part of the connections.
+MOST_PROCESSES = 64
+#: Seconds until all workers must have come.
+WORKER_WAIT = 300.0
+
 #: Options that every scenario counts its nodes and sessions by.
 _COUNTS = frozenset({"nodes", "sessions"})
 
@@ -122,6 +127,15 @@ class Phases(PlanPart):
         return self
 
 
+class LoadersPlan(PlanPart):
+    """Who generates the load: so many processes of this machine or, where `bind` is set, so many workers that
+    connect to a master there (`HOST:PORT`). What is sent, and when, is the same for any number."""
+
+    number: int = Field(default=1, gt=0, le=MOST_PROCESSES)
+    bind: str | None = None
+    wait: float = Field(default=WORKER_WAIT, gt=0, description="seconds until all workers must have come")
+
+
 class TargetPlan(PlanPart):
     """What is loaded: `embedded` (with its profile, knobs and planted faults) or a URL, perhaps with the
     addresses of its stores."""
@@ -148,6 +162,7 @@ class Plan(PlanPart):
         description="of the whole load; of the first measured part if phases have parts"
     )
     phases: Phases = Phases()
+    loaders: LoadersPlan = LoadersPlan()
     target: TargetPlan = TargetPlan()
     data: dict[str, Option] = Field(
         default_factory=dict, description="the scenario's options, all of them, defaults filled in"
@@ -166,6 +181,11 @@ class Plan(PlanPart):
     verify: bool = Field(
         default=False, description="ask a sample of the predictions again when the load is over, as one user"
     )
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions the load keeps open; in a closed model each user is one."""
+        return self.users or int(self.data["sessions"])
 
     @field_validator("data")
     @classmethod
@@ -255,7 +275,8 @@ def load_shape(plan: Plan) -> dict[str, Any]:
     data, session config and timeout.
 
     Left out, besides what changes no measurement: the target, which is what is compared; the connections,
-    which follow its workers; the paths of corpus and trace, because hashes of their content are compared."""
+    which follow its workers; the loaders, because any number of them sends the same; the paths of corpus and
+    trace, because hashes of their content are compared."""
     shared = {"scenario", "arrivals", "phases", "data", "session", "timeout"}
     return comparable_dump(plan.model_dump(mode="json", include=shared))
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +15,9 @@ from typing import Any
 from bench import __version__
 from bench.collectors.discovery import discover_all
 from bench.errors import BenchError, PartFailedError, UnreachableError, UsageError
-from bench.plan import Plan
-from bench.processes import RunProcesses
+from bench.losses import lost_processes, missing
+from bench.plan import LoadersPlan, Plan
+from bench.processes import MASTER, RunProcesses
 from bench.record import folder as folders
 from bench.record import manifest as manifests
 from bench.record import redis_full
@@ -23,7 +25,7 @@ from bench.record.fingerprint import collect_fingerprint
 from bench.record.manifest import Corpus, LoadEnds, Manifest, Phase
 from bench.record.reader import RunRecord
 from bench.record.verified import verification_of
-from bench.record.vocabulary import KNOBS
+from bench.record.vocabulary import KNOBS, PHASES
 from bench.record.writer import this_process
 from bench.supervision.supervisor import Supervisor, tail
 from bench.targets.base import Target, TargetFacts
@@ -121,16 +123,23 @@ class Runner:
         facts, live = discover_all(facts)
         self._manifest.target = facts
         self._manifest.live_knobs = dict(live)
+        connections = self._plan.connections or facts.connections
         if self._plan.connections is None:
-            self._plan = self._plan.model_copy(update={"connections": facts.connections})
+            self._plan = self._plan.model_copy(update={"connections": connections})
             self._manifest.plan = self._plan
+        if connections < self._plan.loaders.number:
+            raise UsageError(
+                f"{self._plan.loaders.number} load processes need a connection each, and the target takes "
+                f"{connections}: give fewer processes, or more with --connections N."
+            )
         self._manifest.fingerprint = collect_fingerprint(self._plan, facts, self._corpus)
         return facts
 
     def _measure(self, target: Target, facts: TargetFacts) -> None:
-        with RunProcesses(self._supervisor, self._folder, self._origin) as processes:
-            processes.start_load(self._load_spec(facts))
-            processes.start_collectors(facts, self._plan.collectors.interval)
+        plan = self._plan
+        with RunProcesses(self._supervisor, self._folder, self._origin, plan.loaders, self._say) as processes:
+            processes.start_load(self._load_spec(facts), plan.phases)
+            processes.start_collectors(facts, plan.collectors.interval)
             final = self._follow(processes, target)
         self._finish(final)
 
@@ -143,7 +152,8 @@ class Runner:
             },
             "origin": self._origin,
             "run": self._run_letters(),
-            "process": 0,
+            "kato_version": facts.kato_version,
+            "corpus": self._corpus.sha256,
             "scenario_path": str(self._scenario_path),
             "clean_up": self._plan.target.kind == "url" and not self._plan.keep_data,
         }
@@ -176,23 +186,26 @@ class Runner:
     def _finish(self, final: dict[str, Any]) -> None:
         """Write down how the run ended. Raises BenchError where it measured nothing that can be used."""
         manifest = self._manifest
-        manifest.load = LoadEnds(ends=final["ends"], missing_end=final["missing_end"])
         record = RunRecord(self._folder)
         events = record.events()
-        manifest.phases = [
-            Phase(name=event["name"], start=event["start"], end=event["end"])
-            for event in events
-            if event["kind"] == "phase"
-        ]
+        manifest.phases = _phases(events)
         for event in events:
             if event["kind"] == KNOBS:
                 manifest.live_knobs |= event["values"]
         manifest.verification = verification_of(events)
         manifest.totals = record.count(None, None)
         manifest.files = manifests.hash_files(self._folder)
-        load = next((end for end in final["ends"] if "in_flight_seconds" in end), None)
-        failure = None if load is None and self._stop_wanted else _load_failure(load, record, self._plan)
-        if failure is None and (load is None or load["stopped_early"]):
+        ends = [end for end in final["ends"] if "in_flight_seconds" in end]
+        gone = missing(self._plan, ends)
+        failure = (
+            None if not ends and self._stop_wanted else _load_failure(final["ends"], gone, record, self._plan)
+        )
+        manifest.load = LoadEnds(
+            ends=final["ends"],
+            missing_end=final["missing_end"],
+            lost=lost_processes(self._plan, record, gone, manifest.phase("measure")) if ends else [],
+        )
+        if failure is None and (not ends or any(end["stopped_early"] for end in ends)):
             manifest.status, manifest.reason = "interrupted", "it was stopped before its end"
         elif failure is not None:
             manifest.status, manifest.reason = "interrupted", str(failure)
@@ -201,12 +214,12 @@ class Runner:
         manifests.write(self._folder, manifest)
         if failure is not None:
             raise failure
-        if load is not None and load.get("not_cleaned"):
+        if left := sum(end.get("not_cleaned", 0) for end in ends):
             self._say(
-                f"{load['not_cleaned']} requests to clean up failed: sessions of this run, or what its nodes "
+                f"{left} requests to clean up failed: sessions of this run, or what its nodes "
                 f"bench_{self._run_letters()}_… learned, are still at the target"
             )
-        if load is None:
+        if not ends:
             return
         judgement = self._judge(RunRecord(self._folder))
         manifest.soundness = judgement.soundness
@@ -228,17 +241,36 @@ def _reason(error: BaseException) -> str:
     return str(error) if isinstance(error, BenchError) else type(error).__name__
 
 
-def _load_failure(load: dict[str, Any] | None, record: RunRecord, plan: Plan) -> BenchError | None:
-    """Why the load did not do what the plan says, None if it did."""
-    if load is None:
-        log = record.folder / "logs" / "load-0.log"
-        return PartFailedError(f"The load process died. Its log: {tail(log, 5)}")
-    if load.get("refused"):
-        return UsageError(load["refused"])
-    if load.get("failure"):
-        failed = f"The target does not take what the scenario needs: {load['failure']}"
-        cause = redis_full.why_nothing_was_learned(record)
-        return UnreachableError(f"{failed}: {cause}." if cause else f"{failed}.")
-    if load.get("scenario_error"):
-        return BenchError(f"The scenario {plan.scenario} failed: {load['scenario_error']}.")
-    return None
+def _phases(events: Iterable[dict[str, Any]]) -> list[Phase]:
+    """The phases in order; each lasts from its first load process' beginning to its last one's end."""
+    spans: dict[str, tuple[float, float]] = {}
+    for event in events:
+        if event["kind"] == "phase":
+            start, end = spans.get(event["name"], (math.inf, -math.inf))
+            spans[event["name"]] = min(start, event["start"]), max(end, event["end"])
+    found = [(name, *spans[name]) for name in PHASES if name in spans]
+    return [Phase.model_validate({"name": name, "start": start, "end": end}) for name, start, end in found]
+
+
+def _load_failure(
+    ends: Iterable[dict[str, Any]], gone: list[int], record: RunRecord, plan: Plan
+) -> BenchError | None:
+    """Why the load did not do what the plan says, None if it did, or if some of its processes did."""
+    began = False
+    for end in ends:
+        if end.get("refused"):
+            return UsageError(end["refused"])
+        if end.get("no_workers"):
+            return UnreachableError(end["no_workers"])
+        if end.get("failure"):
+            failed = f"The target does not take what the scenario needs: {end['failure']}"
+            cause = redis_full.why_nothing_was_learned(record)
+            return UnreachableError(f"{failed}: {cause}." if cause else f"{failed}.")
+        if end.get("scenario_error"):
+            return BenchError(f"The scenario {plan.scenario} failed: {end['scenario_error']}.")
+        began |= "drained" in end
+    if not gone or began:
+        return None
+    name = f"load-{gone[0]}" if plan.loaders.bind is None else MASTER
+    which = "The load process" if plan.loaders == LoadersPlan() else f"The process {name}"
+    return PartFailedError(f"{which} died. Its log: {tail(record.folder / 'logs' / f'{name}.log', 5)}")

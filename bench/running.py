@@ -35,7 +35,7 @@ def run_plan(
         generator = calibration.of_this_machine(say)
     if generator is not None:
         say(f"generator: {sentences.generator(generator)}")
-        calibration.require_room(wanted, generator)
+        calibration.require_room(wanted, generator, wanted.loaders.number)
     record = measure(wanted, base=base, generator=generator)
     print_record(record, as_json=as_json)
     return exit_code(record)

@@ -125,6 +125,16 @@ def limiting_directory(directories: list[Path]) -> Path | None:
     return next((one for one in candidates if read_throttling(one) is not None), None)
 
 
+def limiting_group() -> Path | None:
+    """The directory of the group whose CPU limit holds this process back; None where nothing is known."""
+    try:
+        own = Path("/proc/self/cgroup").read_text()
+        mounts = Path("/proc/self/mountinfo").read_text()
+    except OSError:
+        return None
+    return limiting_directory(directories(own, mounts, "cpu"))
+
+
 def read_throttling(directory: Path) -> Throttling | None:
     """The group's counters now; None if it keeps none."""
     try:

@@ -53,6 +53,23 @@ Corpus = Annotated[Path | None, typer.Option("--corpus", help="your own text, JS
 Connections = Annotated[
     int | None, typer.Option("--connections", help="most connections [default: 40 per worker]")
 ]
+Processes = Annotated[
+    int | None, typer.Option("--processes", help="load processes on this machine [default: 1]")
+]
+ExpectWorkers = Annotated[
+    int | None,
+    typer.Option("--expect-workers", metavar="N", help="leave the load to N workers: kato-bench worker"),
+]
+MasterBind = Annotated[
+    str | None,
+    typer.Option(
+        "--master-bind", metavar="HOST[:PORT]", help="where workers connect [default: 127.0.0.1:5557]"
+    ),
+]
+WorkerWait = Annotated[
+    float | None,
+    typer.Option("--worker-wait", help="seconds until all workers must have come [default: 300]"),
+]
 Timeout = Annotated[float, typer.Option("--timeout", help="seconds until a request has failed")]
 Objective = Annotated[list[str], typer.Option("--objective", help="what must hold, e.g. 'p95(predict)<50ms'")]
 Verify = Annotated[

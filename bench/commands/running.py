@@ -1,4 +1,4 @@
-"""`run` and `up`: load a deployment, or keep one."""
+"""`run`, `worker` and `up`: load a deployment, help to load one, or keep one."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ def run(
     set_: options.Set = [],  # noqa: B006
     fault: options.Fault = [],  # noqa: B006
     connections: options.Connections = None,
+    processes: options.Processes = None,
+    expect_workers: options.ExpectWorkers = None,
+    master_bind: options.MasterBind = None,
+    worker_wait: options.WorkerWait = None,
     timeout: options.GivenTimeout = None,
     objective: options.Objective = [],  # noqa: B006
     tag: options.Tag = [],  # noqa: B006
@@ -59,6 +63,10 @@ def run(
         seed=seed,
         timeout=timeout,
         connections=connections,
+        processes=processes,
+        expect_workers=expect_workers,
+        master_bind=master_bind,
+        worker_wait=worker_wait,
         workers=workers,
         profile=profile,
         set=set_,
@@ -72,6 +80,20 @@ def run(
         verify=verify,
     )
     raise typer.Exit(run_plan(scenario, flags, out, plan=plan, as_json=json_))
+
+
+@app.command()
+def worker(
+    master: Annotated[
+        str, typer.Option("--master", metavar="HOST[:PORT]", help="where kato-bench run --expect-workers is")
+    ],
+    wait: Annotated[float, typer.Option("--wait", help="seconds to look for the master")] = 300.0,
+    json_: options.Json = False,
+) -> None:
+    """Generate a part of the load of a run on another machine; ends with that run."""
+    from bench.working import work
+
+    raise typer.Exit(work(master, wait, as_json=json_))
 
 
 @app.command()

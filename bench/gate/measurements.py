@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from bench.gate.disturbance import foreign_cores
-from bench.gate.soundness import THROTTLED, Measurements
+from bench.gate.soundness import THROTTLED, Loss, Measurements
 from bench.record.estimates import Estimates
 from bench.record.manifest import Settling
 from bench.record.reader import RunRecord
@@ -51,19 +51,24 @@ def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
     ]
     qdrant_seen = any(source == "qdrant" for source, _, _ in metrics)
     ends = [end for end in load.ends if "in_flight_seconds" in end]
+    processes = record.manifest.plan.loaders.number
+    lost = tuple(Loss(one.process, processes, one.due, one.unsent) for one in load.lost)
+    # A request that fell due in a process that had died was not sent for a reason of the generator's.
+    unsent = sum(loss.unsent for loss in lost)
     return Measurements(
-        due=record.count(None, "measure").requests,
-        dropped_by_generator=rows.dropped_late,
+        due=record.count(None, "measure").requests + unsent,
+        dropped_by_generator=rows.dropped_late + unsent,
         dropped_by_target=rows.dropped - rows.dropped_late,
         dispatch_lag_p99=estimates.percentile(0.99, kind="lag").value,
         response_p95=record.histogram().quantile(0.95),
         generator_cpu=_generator_cpu(metrics, window),
         throttled=throttled,
-        steal=mean(metrics.get(("host", "", "cpu_steal_share")), *window),
+        steal=_steal(metrics, window),
         in_flight_integral=sum(end["in_flight_seconds"] - end["unanswered_seconds"] for end in ends)
         if ends and not load.missing_end
         else None,
         busy_seconds=rows.busy_seconds,
+        lost=lost,
         backlog_start=rows.open_at_start,
         backlog_end=rows.open_at_end,
         steadiness=_steadiness(estimates),
@@ -121,20 +126,40 @@ def _open(due: NDArray[np.float64], over: NDArray[np.float64], at: float) -> int
 
 
 def _throttled(metrics: Metrics, window: tuple[float, float]) -> float | None:
-    """Share of the control group's periods in which it was held back; a group without a quota has none."""
-    throttled = per_second(metrics.get(("host", "", "cgroup_cpu_throttled_periods_total")), *window)
-    periods = per_second(metrics.get(("host", "", "cgroup_cpu_periods_total")), *window)
-    if throttled is None or periods is None:
-        return None
-    return throttled / periods if periods else 0.0
+    """Share of the control group's periods in which it was held back; a group without a quota has none. Of
+    several machines, the worst."""
+    shares = []
+    for source, instance in _machines(metrics):
+        held, all_ = (
+            per_second(metrics.get((source, instance, f"cgroup_cpu_{name}_total")), *window)
+            for name in ("throttled_periods", "periods")
+        )
+        if held is not None and all_ is not None:
+            shares.append(held / all_ if all_ else 0.0)
+    return max(shares, default=None)
+
+
+def _steal(metrics: Metrics, window: tuple[float, float]) -> float | None:
+    """Of several machines, the worst."""
+    shares = [
+        mean(metrics.get((source, instance, "cpu_steal_share")), *window)
+        for source, instance in _machines(metrics)
+    ]
+    return max((share for share in shares if share is not None), default=None)
+
+
+def _machines(metrics: Metrics) -> list[tuple[str, str]]:
+    """Source and instance of the machine that recorded the run, and of each worker's."""
+    workers = {(source, instance) for source, instance, _ in metrics if source == "worker"}
+    return [("host", ""), *sorted(workers)]
 
 
 def _generator_cpu(metrics: Metrics, window: tuple[float, float]) -> float | None:
-    """The busiest load process' share of its core, as the collector saw it from outside."""
+    """The busiest load process' share of its core, as the collector or a worker itself saw it."""
     shares = [
         share
         for (source, instance, name), series in metrics.items()
-        if (source, name) == ("process", "cpu_seconds_total") and instance.startswith("load-")
+        if source in ("process", "worker") and name == "cpu_seconds_total" and instance.startswith("load-")
         if (share := per_second(series, *window)) is not None
     ]
     return max(shares, default=None)

@@ -31,6 +31,17 @@ BACKLOG_REQUESTS, BACKLOG_SHARE = 10, 0.01
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """A load process that died: number `process` (from 0) of `of`. Of the requests `due` in its share of the
+    measure phase, `unsent` were never sent."""
+
+    process: int
+    of: int
+    due: int
+    unsent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Measurements:
     """What the judgement needs of the measure phase. None means unknown.
 
@@ -53,6 +64,7 @@ class Measurements:
     steal: float | None = None
     in_flight_integral: float | None = None
     busy_seconds: float | None = None
+    lost: tuple[Loss, ...] = ()
     backlog_start: int | None = None
     backlog_end: int | None = None
     steadiness: Steadiness | None = None
@@ -104,12 +116,14 @@ def _broken(run: Measurements) -> Iterator[Reason]:
             f"the generator took up requests late: dispatch lag p99 {seconds(run.dispatch_lag_p99)}, "
             f"limit {seconds(limit)}",
         )
-    lost = run.dropped_by_generator / run.due
-    if lost > GENERATOR_DROPPED:
+    dropped = run.dropped_by_generator / run.due
+    if dropped > GENERATOR_DROPPED:
+        unsent = sum(loss.unsent for loss in run.lost)
+        because = f", {unsent} of them because {_who(run.lost)} died" if unsent else ""
         yield Reason(
             "generator_dropped",
             f"the generator left {run.dropped_by_generator} of {run.due} due requests unsent "
-            f"({percent(lost)}), limit {percent(GENERATOR_DROPPED)}",
+            f"({percent(dropped)}){because}, limit {percent(GENERATOR_DROPPED)}",
         )
     if run.generator_cpu is not None and run.generator_cpu > GENERATOR_CPU:
         yield Reason(
@@ -138,6 +152,14 @@ def _broken(run: Measurements) -> Iterator[Reason]:
 
 
 def _conditions(run: Measurements) -> Iterator[Reason]:
+    if run.lost:
+        unsent = sum(loss.unsent for loss in run.lost)
+        yield Reason(
+            "load_lost",
+            f"{_who(run.lost)} died: {unsent} of the {sum(loss.due for loss in run.lost)} requests of that "
+            f"share were never sent, so that the target had {percent(unsent / max(1, run.due))} less to do "
+            "than the plan says",
+        )
     if run.dropped_by_target:
         yield Reason(
             "overloaded",
@@ -205,6 +227,11 @@ def _unknown(run: Measurements) -> Iterator[Reason]:
             else f"a change of {drift.change * 100:+.0f} % may be chance"
         )
         yield Reason("not_steady", f"steadiness: unknown, {why}")
+
+
+def _who(lost: tuple[Loss, ...]) -> str:
+    numbers = ", ".join(str(loss.process + 1) for loss in lost)
+    return f"load process{'es' if len(lost) > 1 else ''} {numbers} of {lost[0].of}"
 
 
 def _bookkeeping_gap(run: Measurements) -> float | None:

@@ -1,4 +1,4 @@
-"""A load process: `python -m bench.loadgen.child --spec FILE --recorder-fd N`.
+"""A load process: `python -m bench.loadgen.child --spec FILE --recorder-fd N --control-fd N`.
 
 It alone imports Locust, which patches sockets and threads of the whole process. SIGTERM ends the schedule,
 waits shortly for open requests, cleans up, and sends what was recorded.
@@ -26,13 +26,16 @@ from locust import events
 from locust.env import Environment
 
 from bench.errors import UsageError
-from bench.loadgen import traces
-from bench.loadgen.arrivals import ClosedSchedule, open_schedule
+from bench.loadgen.arrivals import ClosedSchedule
 from bench.loadgen.client import HttpClient
+from bench.loadgen.distributed.meeting import CalledOffError, Meeting, SocketMeeting
+from bench.loadgen.distributed.rendezvous import Step
+from bench.loadgen.distributed.share import Share
 from bench.loadgen.engine import HURRIED, Engine
 from bench.loadgen.preload import Clerk, PreloadError
 from bench.loadgen.qdrant import StoreError
-from bench.loadgen.recorder import Recorder
+from bench.loadgen.recorder import Outlet, Recorder
+from bench.loadgen.schedule import schedule_of
 from bench.loadgen.scheduling import take_short_slices
 from bench.loadgen.session import Session
 from bench.loadgen.traffic import Traffic
@@ -66,26 +69,29 @@ def load_user_class(path: Path) -> type[KatoUser]:
 
 
 class LoadProcess:
-    """One run of one scenario, from the preload to the clean-up."""
+    """One share of one run of a scenario, from the preload to the clean-up."""
 
-    def __init__(self, spec: dict[str, Any], recorder_socket: socket.socket) -> None:
+    def __init__(self, spec: dict[str, Any], recorder_socket: Outlet, meeting: Meeting) -> None:
         self._plan = Plan.model_validate(spec["plan"])
+        self._share = Share(int(spec["process"]), self._plan.loaders.number)
+        self._meeting = meeting
         self._clean_up = bool(spec["clean_up"])
         self._stores: dict[str, str] = spec["stores"]
         self._origin = float(spec["origin"])
-        self._recorder = Recorder(recorder_socket, self._origin, int(spec["process"]))
+        self.recorder = Recorder(recorder_socket, self._origin, self._share.index)
         assert self._plan.connections is not None
-        self._client = HttpClient(spec["base_url"], self._plan.connections, self._plan.timeout)
-        self._witness = _witness(self._plan, self._session_count()) if self._plan.verify else None
-        self._traffic = Traffic(self._client, events, self._recorder, self._plan.timeout, self._witness)
-        self._clerk = Clerk(self._traffic, self._recorder.begin)
+        connections = self._share.part(self._plan.connections)
+        self._client = HttpClient(spec["base_url"], connections, self._plan.timeout)
+        self._witness = _witness(self._plan, self._plan.sessions) if self._plan.verify else None
+        self._traffic = Traffic(self._client, events, self.recorder, self._plan.timeout, self._witness)
+        self._clerk = Clerk(self._traffic, self.recorder.begin)
         self._user_class = load_user_class(Path(spec["scenario_path"]))
         self._reaches_stores = bool(self._user_class.scenario.get("stores"))
         self._world = World(
             options=self._plan.data,
             seed=self._plan.seed,
             run=str(spec["run"]),
-            sessions=self._session_count(),
+            sessions=self._plan.sessions,
             corpus=self._plan.corpus,
             session_config=dict(self._plan.session),
         )
@@ -112,14 +118,14 @@ class LoadProcess:
         nodes = range(int(self._plan.data["nodes"]))
         sessions = [
             Session(i, i % len(nodes), self._world.node_name(i % len(nodes)))
-            for i in range(self._world.sessions)
+            for i in self._share.sessions(self._world.sessions)
         ]
         began = time.monotonic()
         try:
             self._user_class.prepare(self._world)
-            lessons = self._user_class.lessons(self._world)
+            lessons = self._share.lessons(self._user_class.lessons(self._world))
             facts["learned"] = self._clerk.teach(lessons, self._world, nodes, lambda: self._stopping)
-            self._at_the_stores(self._user_class.furnish)
+            self._furnish()
             self._clerk.open_all(sessions, self._world)
             self._phase("preload", began, time.monotonic())
             if not self._stopping:
@@ -131,34 +137,45 @@ class LoadProcess:
         facts.setdefault("stopped_early", self._stopping)
         self._cool_down(sessions, nodes, facts)
         self._client.close()
-        self._recorder.finish(**facts)
+        self.recorder.finish(process=self._share.index, **facts)
 
     def _cool_down(self, sessions: list[Session], nodes: Sequence[int], facts: dict[str, Any]) -> None:
-        """Of a whole run ask the sampled predictions again and examine what it left in the stores; then clean
-        up. Adds to `facts` how that went."""
+        """Once no process loads any more, ask the sampled predictions of a whole run again and examine what
+        it left in the stores; then clean up. Adds to `facts` how that went."""
         began = time.monotonic()
-        self._recorder.phase = "cooldown"
+        self.recorder.phase = "cooldown"
+        over = self._meeting.meet(Step.OVER, self._witness.taught if self._witness is not None else ())
         whole = not (facts["stopped_early"] or "failure" in facts or "refused" in facts)
-        if self._witness is not None and whole:
+        verifies = self._witness is not None and over.leads and whole
+        if self._witness is not None and verifies:
+            self._witness.forget(over.taught)
             replay(
                 self._witness,
                 self._traffic,
-                begin=self._recorder.begin,
-                note=self._recorder.event,
+                begin=self.recorder.begin,
+                note=self.recorder.event,
                 stopped=lambda: self._stopping,
             )
             facts["stopped_early"] = self._stopping
-        examines = self._reaches_stores and whole and not self._stopping
+        examines = self._reaches_stores and over.leads and whole and not self._stopping
         if examines:
-            self._at_the_stores(self._user_class.examine, self._recorder.event)
+            self._at_the_stores(self._user_class.examine, self.recorder.event)
             facts["stopped_early"] = self._stopping
         if self._clean_up:
             self._client.hurry(_CLEAN_UP_REQUEST)
-            facts["not_cleaned"] = self._clerk.clean(sessions, self._world, nodes)
-            if self._reaches_stores:
+            facts["not_cleaned"] = self._clerk.clean(sessions, self._world, nodes if over.leads else ())
+            if self._reaches_stores and self._meeting.meet(Step.CLEARED).leads:
                 facts["not_cleaned"] += self._user_class.clear_away(self._world, self._stores)
-        if self._witness is not None or examines or self._clean_up:
+        if verifies or examines or self._clean_up:
             self._phase("cooldown", began, time.monotonic())
+
+    def _furnish(self) -> None:
+        """Have the stores furnished once all processes have taught their lessons."""
+        leads = self._meeting.meet(Step.TAUGHT).leads
+        if self._reaches_stores:
+            if leads:
+                self._at_the_stores(self._user_class.furnish)
+            self._meeting.meet(Step.FURNISHED)
 
     def _at_the_stores(self, work: Callable[..., None], *arguments: Any) -> None:
         """Do the scenario's own work at the stores in a greenlet of its own, so that `stop` can end it."""
@@ -167,22 +184,15 @@ class LoadProcess:
             self._aside.get()
             self._aside = None
 
-    def _session_count(self) -> int:
-        return self._plan.users or int(self._plan.data["sessions"])
-
     def _load(self, sessions: list[Session]) -> dict[str, Any]:
         plan = self._plan
         closed = ClosedSchedule(plan.arrivals, plan.phases) if plan.closed else None
-        schedule = (
-            iter(())
-            if closed
-            else open_schedule(plan.arrivals, plan.phases, len(sessions), plan.seed, traces.recorded_of(plan))
-        )
+        schedule = iter(()) if closed else self._share.arrivals(schedule_of(plan))
         self._engine = engine = Engine(
             self._world,
             sessions,
             self._traffic,
-            self._recorder,
+            self.recorder,
             plan.phases,
             schedule,
             closed,
@@ -192,7 +202,10 @@ class LoadProcess:
         # What lives now lives to the end of the run: no collection must walk it while we measure.
         gc.collect()
         gc.freeze()
-        facts = engine.run(environment)
+        try:
+            facts = engine.run(environment, self._begin)
+        except CalledOffError:
+            return {"stopped_early": True}
         start, end = facts.pop("start"), facts.pop("end")
         measured_from = min(end, start + plan.phases.warmup)
         if plan.phases.warmup:
@@ -207,7 +220,7 @@ class LoadProcess:
         for part in self._plan.phases.parts:
             if start < end:
                 until = min(end, start + part.seconds)
-                self._recorder.event(
+                self.recorder.event(
                     PART,
                     name=part.title,
                     phase=part.phase,
@@ -217,8 +230,15 @@ class LoadProcess:
                 )
             start += part.seconds
 
+    def _begin(self) -> float:
+        """When the load begins, the same moment for all processes. Raises CalledOffError."""
+        start = self._meeting.meet(Step.READY).start
+        if start is None:
+            raise CalledOffError
+        return start
+
     def _phase(self, name: str, start: float, end: float) -> None:
-        self._recorder.event("phase", name=name, start=start - self._origin, end=end - self._origin)
+        self.recorder.event("phase", name=name, start=start - self._origin, end=end - self._origin)
 
 
 def _witness(plan: Plan, sessions: int) -> Witness:
@@ -230,10 +250,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="one load process of a run")
     parser.add_argument("--spec", type=Path, required=True)
     parser.add_argument("--recorder-fd", type=int, required=True)
+    parser.add_argument("--control-fd", type=int, required=True)
     arguments = parser.parse_args()
     take_short_slices()
     spec = json.loads(arguments.spec.read_text())
-    process = LoadProcess(spec, socket.socket(fileno=arguments.recorder_fd))
+    meeting = SocketMeeting(socket.socket(fileno=arguments.control_fd))
+    process = LoadProcess(spec, socket.socket(fileno=arguments.recorder_fd), meeting)
     gevent.signal_handler(signal.SIGTERM, process.stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     process.run()

@@ -7,7 +7,7 @@ import itertools
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -117,8 +117,11 @@ class Engine:
             self._push_user(seat, self._closed.after(seat.session.index, time.monotonic() - self._start))
         return exchange
 
-    def run(self, environment: Environment) -> dict[str, Any]:
+    def run(self, environment: Environment, begin: Callable[[], float] | None = None) -> dict[str, Any]:
         """Run warm-up and measurement, then wait for open requests; returns what the manifest needs.
+
+        `begin` is asked once every session has its user: when the load starts (`time.monotonic()`; None = at
+        once). What it raises ends the run there.
 
         On return every request that was due is recorded: answered, unanswered, or dropped."""
         environment.events.user_error.add_listener(self._scenario_failed)  # type: ignore[no-untyped-call]
@@ -128,7 +131,7 @@ class Engine:
         )
         runner.start(len(self._seats), spawn_rate=len(self._seats), wait=True)
         self._all_seated.wait()
-        self._start = time.monotonic() + _LEAD
+        self._start = time.monotonic() + _LEAD if begin is None else begin()
         self._ends = self._start + self._phases.warmup + self._phases.measure
         self._dispatch()
         dispatched = time.monotonic()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
-from gevent import socket
 from gevent.event import Event
 from gevent.lock import RLock
 
@@ -21,6 +20,14 @@ _FLUSH_SECONDS = 0.5
 _OPERATION_CODE = {name: code for code, name in enumerate(OPERATIONS)}
 _PHASE_CODE = {name: code for code, name in enumerate(PHASES)}
 _ERROR_CODE = {name: code for code, name in enumerate(ERRORS)}
+
+
+class Outlet(Protocol):
+    """Takes a process' frames: the recorder's socket, or what brings them there."""
+
+    def sendall(self, data: bytes, /) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class InFlight:
@@ -45,7 +52,7 @@ class Recorder:
 
     Frames are sent whole, one after the other: greenlets take turns at the socket."""
 
-    def __init__(self, sock: socket.socket, origin: float, process: int) -> None:
+    def __init__(self, sock: Outlet, origin: float, process: int) -> None:
         self._socket = sock
         self._origin = origin
         self._process = process
@@ -90,6 +97,10 @@ class Recorder:
 
     def event(self, kind: str, **facts: Any) -> None:
         self._send(frames.EVENT, {"t": time.monotonic() - self._origin, "kind": kind, **facts})
+
+    def sample(self, rows: list[list[object]]) -> None:
+        """Keep samples `[t, source, instance, metric, value]`."""
+        self._send(frames.METRICS, rows)
 
     def flush(self) -> None:
         with self._sending:

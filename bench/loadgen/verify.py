@@ -17,7 +17,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -84,17 +84,13 @@ class Witness:
     draws a number from the seed, its session and its place there, and the lowest numbers are kept. So it does
     not matter in which order answers come."""
 
-    def __init__(
-        self, seed: int, sessions: int, *, observing_learns: bool = False, others_learn: bool = False
-    ) -> None:
+    def __init__(self, seed: int, sessions: int, *, observing_learns: bool = False) -> None:
         """`sessions`: how many the run keeps open. `observing_learns`: each observation may learn (KATO's
-        auto-learning), so that no node stays as it was. `others_learn`: other load processes may learn on any
-        node, and nobody sees it here."""
+        auto-learning), so that no node stays as it was."""
         chosen = random.Random(f"verify/{seed}").sample(range(sessions), min(sessions, MOST_SESSIONS))
         self._watched = frozenset(chosen)
         self._key = blake2b(f"verify/{seed}".encode(), digest_size=16).digest()
         self._observing_learns = observing_learns
-        self._others_learn = others_learn
         # By identity, as a user may have several sessions; a story holds on to its own, so that no other gets
         # the same.
         self._stories: dict[int, _Story] = {}
@@ -158,6 +154,11 @@ class Witness:
                 return self._observing_learns
         return False
 
+    def forget(self, nodes: Iterable[int]) -> None:
+        """Leave out nodes on which others have learned."""
+        for node in nodes:
+            self._forget_node(node)
+
     def _forget_node(self, node: int) -> None:
         if node not in self.taught:
             self.taught.add(node)
@@ -167,8 +168,6 @@ class Witness:
     def _consider(self, story: _Story, session: Session, request: Request, turn: Turn, body: bytes) -> None:
         self.asked += 1
         self.asked_nodes.add(session.node)
-        if self._others_learn:
-            self._forget_node(session.node)
         if session.node in self.taught:
             return
         draw = self._draw(session.index, self._asked_of[session.index])

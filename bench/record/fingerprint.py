@@ -56,6 +56,7 @@ def _engine(part: PartFacts) -> str | None:
 
 
 def usable_cores() -> int:
+    """Cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

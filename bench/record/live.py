@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bench.record.tables import Columns
-from bench.record.vocabulary import ERRORS, OPERATIONS
+from bench.record.vocabulary import ERRORS, OPERATIONS, PHASES
 from bench.stats.histogram import Histogram
 from bench.stats.quantiles import required
 
@@ -54,12 +54,18 @@ class Live:
         if source in self._progress:
             self._before[source] = self._progress[source]
         self._progress[source] = progress
-        phase = progress.get("phase", self._phase)
+        phase = self._furthest()
         if phase != self._phase:
             # Preload is another load: its rates and times would pass for those of the phase after it.
             self._recent.clear()
             self._ticks.clear()
         self._phase = phase
+
+    def end(self, source: int) -> None:
+        """A source has ended: nothing of it is under way any more."""
+        if source in self._progress:
+            self._progress[source] = {**self._progress[source], "in_flight": 0}
+            self._before.pop(source, None)
 
     def line(self, now: float) -> dict[str, Any]:
         """The progress line for `now`; null where there is nothing to tell yet.
@@ -98,6 +104,12 @@ class Live:
             },
             "generator_cpu": self._generator_cpu(),
         }
+
+    def _furthest(self) -> str | None:
+        """The phase that the first of the load processes has come to: they enter it together, but do not tell
+        of it in the same moment."""
+        phases = {progress.get("phase", self._phase) for progress in self._progress.values()}
+        return next((phase for phase in reversed(PHASES) if phase in phases), self._phase)
 
     def _generator_cpu(self) -> float | None:
         used = [

@@ -172,11 +172,24 @@ class Settling(_Part):
     settled: bool | None = None
 
 
+class LostProcess(_Part):
+    """A load process that died. `at`: second of its last sign of life. Of the requests of the measure phase
+    that were its own, `due`, `unsent` have no row; in a closed model, which has no schedule, both follow from
+    what a user of the other processes sent."""
+
+    process: int = Field(ge=0)
+    at: float
+    due: int = Field(ge=0)
+    unsent: int = Field(ge=0)
+
+
 class LoadEnds(_Part):
-    """What each load child said of itself when it ended, and how many ended without a word."""
+    """What each load process said of itself when it ended, how many ended without a word, and which of them
+    died while the others went on."""
 
     ends: list[dict[str, Any]] = Field(default_factory=list)
     missing_end: int = 0
+    lost: list[LostProcess] = Field(default_factory=list)
 
 
 class FileFacts(_Part):
@@ -218,12 +231,14 @@ class Manifest(_Part):
 def plan_hash(plan: Plan) -> str:
     """SHA-256 over the parts of a plan that shape the load.
 
-    Left out: tags, objectives, `keep_data`, `verify` and the seed, which do not change what is measured; the
-    target's addresses and the paths of corpus and trace, which name the same thing differently on two
-    machines."""
+    Left out: tags, objectives, `keep_data`, `verify`, the seed and the loaders, which do not change what is
+    measured; the target's addresses and the paths of corpus and trace, which name the same thing differently
+    on two machines."""
     shape = plan.model_dump(
         mode="json",
-        exclude=dict.fromkeys(("tags", "objectives", "keep_data", "verify", "seed", "corpus"), True)
+        exclude=dict.fromkeys(
+            ("tags", "objectives", "keep_data", "verify", "seed", "loaders", "corpus"), True
+        )
         | {"target": {"url", "stores"}},
     )
     return hashlib.sha256(json.dumps(comparable_dump(shape), sort_keys=True).encode()).hexdigest()

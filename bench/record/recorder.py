@@ -1,10 +1,11 @@
 """The recorder process: frames from inherited sockets in, the files of a run folder out.
 
-    python -m bench.record.recorder --folder DIR --origin T --source FD [--source FD ...] [--progress FD]
+    python -m bench.record.recorder --folder DIR --origin T --source [NAME=]FD [--source ...] [--progress FD]
 
 `--origin` is the CLOCK_MONOTONIC reading at second 0 of the run. Each source is a Unix stream socket (or
-pipe) on which one process sends frames (`bench.record.frames`). EVENT frames are JSON objects; METRICS
-frames are JSON lists of `[t, source, instance, metric, value]`; PROGRESS frames are JSON objects
+pipe) on which one process sends frames (`bench.record.frames`); one with a name that ends without an END
+frame leaves an event. EVENT frames are JSON objects; METRICS frames are JSON lists of `[t, source, instance,
+metric, value]`; PROGRESS frames are JSON objects
 `{"t", "phase", "due", "picked", "in_flight", "cpu_seconds"}`, counted since the start of that process.
 
 Once a second a JSON line for the live display goes to `--progress` (see `bench.record.live`). SIGINT is
@@ -51,6 +52,12 @@ class ProgressOutput:
             self.say(line)
 
 
+def _source(text: str) -> tuple[str | None, int]:
+    """Name, if it has one, and descriptor. Raises ValueError where that is no number."""
+    name, _, descriptor = text.rpartition("=")
+    return name or None, int(descriptor)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     # Before anything slow is imported: a Ctrl-C reaches every process of the terminal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -62,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.record.recorder")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--origin", type=float, required=True)
-    parser.add_argument("--source", type=int, action="append", required=True)
+    parser.add_argument("--source", type=_source, action="append", required=True)
     parser.add_argument("--progress", type=int)
     options = parser.parse_args(arguments)
 

@@ -14,6 +14,7 @@ from bench.record import frames
 from bench.record.disk import Disk, Portion
 from bench.record.live import Live
 from bench.record.tables import metrics_batch, rows_from_frame
+from bench.record.vocabulary import LOST_SOURCE
 
 _READ = 1 << 20
 
@@ -27,9 +28,11 @@ _LAST_WORDS = 2.0
 class Source:
     """One sender of frames."""
 
-    def __init__(self, number: int, descriptor: int) -> None:
+    def __init__(self, number: int, name: str | None, descriptor: int) -> None:
         os.set_blocking(descriptor, False)
         self.number = number
+        self.known_as = name
+        self.name = name or f"source {number}"
         self.descriptor = descriptor
         self.frames = frames.FrameReader()
         self.said_end = False
@@ -51,13 +54,14 @@ class Recording:
         self,
         folder: Path,
         origin: float,
-        descriptors: Sequence[int],
+        sources: Sequence[tuple[str | None, int]],
         say: Callable[[dict[str, object]], None],
     ) -> None:
-        """`say` takes the progress lines. Raises OSError if the folder cannot be written."""
+        """`sources`: descriptors, with a name where the end of one is to be told. `say` takes the progress
+        lines. Raises OSError if the folder cannot be written."""
         self._origin = origin
         self._say = say
-        self._sources = [Source(number, descriptor) for number, descriptor in enumerate(descriptors)]
+        self._sources = [Source(number, *source) for number, source in enumerate(sources)]
         self._disk = Disk(folder)
         self._live = Live()
         self._ends: list[Any] = []
@@ -85,6 +89,7 @@ class Recording:
                     elif not self._read(key.data, portion):
                         selector.unregister(key.fd)
                         os.close(key.fd)
+                        self._part_from(key.data, portion)
                 self._disk.append(portion)
                 if (now := time.monotonic()) >= next_tick:
                     self._say(self._live.line(self._now()))
@@ -109,11 +114,18 @@ class Recording:
                 self._take(source, kind, payload, portion)
         except (ValueError, TypeError) as error:
             # One collector that has gone mad must not end the run.
-            self._broken.append(f"source {source.number} was given up: {error}")
+            self._broken.append(f"{source.name} was given up: {error}")
             event = {"t": round(self._now(), 3), "kind": "recorder", "message": self._broken[-1]}
             portion.events.append(_json_line(event))
             return False
         return True
+
+    def _part_from(self, source: Source, portion: Portion) -> None:
+        """Nothing more comes from a source; one that has not said so has died, or gone mad."""
+        self._live.end(source.number)
+        if source.known_as is not None and not source.said_end:
+            event = {"t": round(self._now(), 3), "kind": LOST_SOURCE, "name": source.name}
+            portion.events.append(_json_line(event))
 
     def _take(self, source: Source, kind: bytes, payload: bytes, portion: Portion) -> None:
         """Raises ValueError or TypeError if the frame makes no sense."""

@@ -46,6 +46,9 @@ LOST = frozenset({"dropped", "connect", "reset", "timeout", "unanswered"})
 RECALL, RECALL_MISSING, KNOBS, PART = "recall", "recall_missing", "knobs", "part"
 VERIFIED, WRONG_ANSWER = "verified", "wrong_answer"
 
+#: A process of the run ended without a word (`name`, such as load-1).
+LOST_SOURCE = "process_lost"
+
 #: Neighbours of which recall is probed: what the literature compares, and what KATO asks for.
 RECALL_AT = (10, 3)
 

@@ -28,20 +28,21 @@ def this_process() -> Writer:
     pid = os.getpid()
     started = _process_start(pid)
     assert started is not None, "the calling process is alive"
-    return Writer(pid=pid, started=started, host=socket.gethostname(), boot=_boot())
+    return Writer(pid=pid, started=started, host=socket.gethostname(), boot=boot())
 
 
 def is_alive(writer: Writer) -> bool | None:
     """Whether the writer still runs; None if it ran on another host, where this one cannot look."""
     if writer.host != socket.gethostname():
         return None
-    if writer.boot != _boot():
+    if writer.boot != boot():
         return False
     started = _process_start(writer.pid)
     return started is not None and abs(started - writer.started) < 0.5
 
 
-def _boot() -> str:
+def boot() -> str:
+    """What tells this boot of this machine from every other."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

@@ -9,7 +9,8 @@ from typing import Any
 
 Message = dict[str, Any]
 
-MAX_FDS = 16
+#: A recorder has a socket for each process of a run; the kernel would take 253.
+MAX_FDS = 128
 _LENGTH = struct.Struct("!I")
 
 

@@ -27,16 +27,24 @@ PROGRAM = ("-m", "bench.record.recorder")
 
 class RecorderProcess:
     def __init__(
-        self, folder: Path, sources: int = 1, program: Sequence[str] = PROGRAM, **popen: Any
+        self,
+        folder: Path,
+        sources: int = 1,
+        program: Sequence[str] = PROGRAM,
+        names: Sequence[str] = (),
+        **popen: Any,
     ) -> None:
         folder.mkdir(exist_ok=True)
         pairs = [socket.socketpair() for _ in range(sources)]
+        places = [str(theirs.fileno()) for _, theirs in pairs]
+        if names:
+            places = [f"{name}={place}" for name, place in zip(names, places, strict=True)]
         read_end, write_end = os.pipe()
         inherited = [theirs.fileno() for _, theirs in pairs] + [write_end]
         self.process = subprocess.Popen(
             [sys.executable, *program, "--folder", str(folder)]
             + ["--origin", str(time.monotonic()), "--progress", str(write_end)]
-            + [word for _, theirs in pairs for word in ("--source", str(theirs.fileno()))],
+            + [word for place in places for word in ("--source", place)],
             pass_fds=inherited,
             **popen,
         )
@@ -71,9 +79,13 @@ class RecorderProcess:
 
 @contextmanager
 def recorder(
-    folder: Path, sources: int = 1, program: Sequence[str] = PROGRAM, **popen: Any
+    folder: Path,
+    sources: int = 1,
+    program: Sequence[str] = PROGRAM,
+    names: Sequence[str] = (),
+    **popen: Any,
 ) -> Iterator[RecorderProcess]:
-    running = RecorderProcess(folder, sources, program, **popen)
+    running = RecorderProcess(folder, sources, program, names, **popen)
     try:
         yield running
     finally:

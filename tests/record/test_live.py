@@ -73,3 +73,20 @@ def test_rows_that_were_never_sent_are_dropped_and_not_sent() -> None:
     line = live.line(1.0)
     assert line["dropped"] == np.isnan(rows["sent"]).sum()
     assert line["sent"] == 1000 - line["dropped"]
+
+
+def test_the_phase_is_the_furthest_that_a_load_process_has_come_to() -> None:
+    live = Live()
+    live.take_progress(0, {"t": 1.0, "phase": "warmup", "due": 10})
+    live.take_progress(1, {"t": 1.1, "phase": "preload", "due": 10})
+    assert live.line(1.5)["phase"] == "warmup"
+
+
+def test_of_a_process_that_has_died_nothing_is_under_way() -> None:
+    live = Live()
+    for source in (0, 1):
+        live.take_progress(source, {"t": 1.0, "phase": "measure", "due": 50, "in_flight": 4})
+    live.end(1)
+    live.end(2)
+    line = live.line(2.0)
+    assert (line["due"], line["in_flight"]) == (100, 4)

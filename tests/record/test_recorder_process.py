@@ -101,6 +101,15 @@ def test_two_sources_with_metrics_events_and_ends(tmp_path: Path) -> None:
     assert values.tolist() == [10.0, 12.5]
 
 
+def test_a_source_with_a_name_that_ends_without_a_word_is_an_event(tmp_path: Path) -> None:
+    with recorder(tmp_path, sources=2, names=("load-0", "load-1")) as running:
+        running.send(frames.END, {"rows": 0})
+        assert running.finish()["missing_end"] == 1
+    (event,) = RunRecord(tmp_path).events()
+    assert (event["kind"], event["name"]) == ("process_lost", "load-1")
+    assert event["t"] >= 0
+
+
 def test_progress_lines_tell_what_happens(tmp_path: Path) -> None:
     with recorder(tmp_path) as running:
         rows = random_rows(1000)

@@ -243,10 +243,12 @@ def test_several_sessions_of_one_user_are_kept_apart() -> None:
     assert sorted(words_of(sample) for sample in run.witness.samples) == [["its own"], ["mine"]]
 
 
-def test_what_other_load_processes_learn_is_not_seen_here() -> None:
-    run = Run(others_learn=True)
-    run.predict()
-    assert (run.witness.samples, run.witness.taught) == ([], {0})
+def test_what_other_load_processes_have_taught_is_left_out() -> None:
+    run = Run()
+    run.predict(0)
+    run.predict(1)
+    run.witness.forget([0])
+    assert ([one.node for one in run.witness.samples], run.witness.taught) == ([1], {0})
 
 
 def test_a_look_at_the_configuration_changes_nothing() -> None:

@@ -46,7 +46,7 @@ class HostCollector:
         self._before = _cpu_times()
         self._folder = Path.cwd()
         self._pressure = [name for name in _RESOURCES if (_PRESSURE / name).exists()]
-        self._group = _limiting_group()
+        self._group = cgroup.limiting_group()
 
     @classmethod
     def create(cls, context: Context) -> Self | None:
@@ -115,15 +115,6 @@ def _fold(times: Any) -> dict[str, float]:
         "steal": steal,
         "total": total,
     }
-
-
-def _limiting_group() -> Path | None:
-    try:
-        own = Path("/proc/self/cgroup").read_text()
-        mounts = Path("/proc/self/mountinfo").read_text()
-    except OSError:
-        return None
-    return cgroup.limiting_directory(cgroup.directories(own, mounts, "cpu"))
 
 
 COLLECTOR: type[Collector] = HostCollector

@@ -33,7 +33,7 @@ _UNMARKED = frozenset({"phase", RECALL, RECALL_MISSING, KNOBS, VERIFIED, WRONG_A
 #: Seconds within which the polls have met every worker that was there from the start.
 _FIRST_SEEN = 15.0
 #: Processes of kato-bench itself besides the load's, and what they are called together.
-RECORDERS, RECORDING = ("recorder", "collectors"), "recording"
+RECORDERS, RECORDING = ("recorder", "collectors", "master"), "recording"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""One load from several processes, on one machine or on many."""

@@ -1,0 +1,74 @@
+"""The manifests in `deploy/kubernetes` against Kubernetes' own schemas, and against each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import typer.main
+import yaml
+
+from bench import __version__
+from bench.addresses import MASTER_PORT
+from bench.cli import app
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
+MANIFESTS = [
+    (path.name, manifest)
+    for path in sorted(FOLDER.glob("*.yaml"))
+    for manifest in yaml.safe_load_all(path.read_text(encoding="utf-8"))
+]
+#: The first version in which sidecars are on by default, and the newest that the schemas are here of.
+VERSIONS = ("1.29", kubernetes_validate.latest_version())
+
+
+def jobs() -> dict[str, dict[str, Any]]:
+    return {one["metadata"]["labels"]["role"]: one["spec"] for _, one in MANIFESTS if one["kind"] == "Job"}
+
+
+def command(role: str) -> list[str]:
+    (container,) = jobs()[role]["template"]["spec"]["containers"]
+    assert container["image"] == f"kato-bench:{__version__}"
+    return list(container["args"])
+
+
+def flags(role: str) -> dict[str, str]:
+    return dict(word.removeprefix("--").split("=", 1) for word in command(role) if "=" in word)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    "manifest",
+    [manifest for _, manifest in MANIFESTS],
+    ids=[f"{name}-{manifest['kind']}" for name, manifest in MANIFESTS],
+)
+def test_kubernetes_knows_every_field(manifest: dict[str, Any], version: str) -> None:
+    kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def test_a_wrong_field_would_be_found() -> None:
+    wrong = {**MANIFESTS[-1][1], "spec": {**jobs()["worker"], "paralellism": 3}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, VERSIONS[-1], strict=True)
+
+
+@pytest.mark.parametrize("role", ["master", "worker"])
+def test_the_commands_are_ones_that_there_are(role: str) -> None:
+    name, *words = command(role)
+    parsed = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    parsed.make_context(name, words)
+
+
+def test_master_and_workers_fit() -> None:
+    service = next(one for _, one in MANIFESTS if one["kind"] == "Service")
+    workers = jobs()["worker"]
+    assert workers["parallelism"] == workers["completions"] == int(flags("master")["expect-workers"])
+    assert flags("worker")["master"] == f"{service['metadata']['name']}:{MASTER_PORT}"
+    assert flags("master")["master-bind"].endswith(f":{service['spec']['ports'][0]['port']}")
+    labels = jobs()["master"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"].items() <= labels.items()
+    for job in jobs().values():
+        (forward,) = job["template"]["spec"]["initContainers"]
+        assert forward["args"][0].startswith("TCP-LISTEN:8000,bind=127.0.0.1")
