@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from bench.limits import LEAST_TIMEOUT, LONGEST, LONGEST_TIMEOUT, SHORTEST, with
 from bench.load_flags import load_from
 from bench.loader_flags import loaders_from
 from bench.loadgen.catalogue import Scenario, option_values
-from bench.plan import CollectorsPlan, Option, Plan, TargetPlan, session_value
+from bench.plan import CollectorsPlan, LoadersPlan, Option, Plan, TargetPlan, session_value
 from bench.planfile.stated import PlanFile, told_at
 from bench.planfile.table import shown
 from bench.targets.embedded import faults
@@ -107,7 +107,23 @@ def make_plan(scenario: Scenario, flags: RunFlags, file: PlanFile | None = None)
         verify=_verifies(flags, file),
     )
     _require_no_deadlock(plan)
-    return plan.model_copy(update={"loaders": loaders_from(flags, plan.sessions)})
+    return plan.model_copy(update={"loaders": _loaders(flags, file, plan.sessions)})
+
+
+def _loaders(flags: RunFlags, file: PlanFile | None, sessions: int) -> LoadersPlan:
+    """Those of the flags where they say whether processes or workers, else the file's."""
+    if file is None or file.loaders is None or not (flags.processes is None and flags.expect_workers is None):
+        return loaders_from(flags, sessions)
+    stated = file.loaders
+    given = replace(
+        flags,
+        processes=stated.processes,
+        expect_workers=stated.expect_workers,
+        master_bind=_first(flags.master_bind, stated.master_bind),
+        worker_wait=_first(flags.worker_wait, stated.worker_wait),
+    )
+    with told_at(file.place("loaders")):
+        return loaders_from(given, sessions)
 
 
 def _verifies(flags: RunFlags, file: PlanFile | None) -> bool:

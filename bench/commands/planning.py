@@ -34,6 +34,10 @@ def plan_(
     set_: options.Set = [],  # noqa: B006
     fault: options.Fault = [],  # noqa: B006
     connections: options.Connections = None,
+    processes: options.Processes = None,
+    expect_workers: options.ExpectWorkers = None,
+    master_bind: options.MasterBind = None,
+    worker_wait: options.WorkerWait = None,
     timeout: options.GivenTimeout = None,
     objective: options.Objective = [],  # noqa: B006
     tag: options.Tag = [],  # noqa: B006
@@ -58,6 +62,10 @@ def plan_(
         seed=seed,
         timeout=timeout,
         connections=connections,
+        processes=processes,
+        expect_workers=expect_workers,
+        master_bind=master_bind,
+        worker_wait=worker_wait,
         workers=workers,
         profile=profile,
         set=set_,

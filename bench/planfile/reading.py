@@ -16,7 +16,7 @@ from bench.flags import RunFlags, target_plan
 from bench.plan import CollectorsPlan, Option, Part, TargetPlan
 from bench.planfile import arrivals
 from bench.planfile.locate import lines
-from bench.planfile.stated import PlanFile, told_at
+from bench.planfile.stated import Loaders, PlanFile, told_at
 from bench.planfile.table import Table, shown
 from bench.targets.stores import STORES
 
@@ -24,7 +24,7 @@ _PHASES = ("warmup", "measure")
 _PHASE = '[[phase]] with phase = "measure", duration = "30s" and poisson = { rate = 40 }'
 _KEYS = (
     *("scenario", "seed", "timeout", "drain", "connections", "corpus", "keep_data", "verify"),
-    *("objectives", "target", "data", "session", "tags", "collectors", "phase"),
+    *("objectives", "target", "data", "session", "tags", "collectors", "loaders", "phase"),
 )
 _TARGET_KEYS = ("url", "stores", "profile", "workers", "knobs", "faults")
 _PLACE_OF_SYNTAX_ERROR = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -53,6 +53,7 @@ def parse(text: str, name: str, folder: Path) -> PlanFile:
         drain=_seconds(plan, "drain", 0, limits.LONGEST_TIMEOUT),
         connections=_at_least_one(plan, "connections"),
         interval=_interval(plan.table("collectors")),
+        loaders=_loaders(plan.table("loaders")),
         corpus=None if corpus is None else str((folder / corpus).absolute()),
         keep_data=plan.switch("keep_data"),
         verify=plan.switch("verify"),
@@ -226,6 +227,18 @@ def _interval(table: Table | None) -> float | None:
         return CollectorsPlan(interval=seconds).interval
     except ValidationError:
         raise table.wrong(_range("interval", seconds, 1, 60), "interval") from None
+
+
+def _loaders(table: Table | None) -> Loaders | None:
+    if table is None:
+        return None
+    table.require_known(("processes", "expect_workers", "master_bind", "worker_wait"))
+    return Loaders(
+        processes=table.whole("processes"),
+        expect_workers=table.whole("expect_workers"),
+        master_bind=table.text("master_bind"),
+        worker_wait=table.seconds("worker_wait"),
+    )
 
 
 def _seconds(table: Table, key: str, least: float, most: float) -> float | None:

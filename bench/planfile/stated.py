@@ -12,6 +12,16 @@ from bench.planfile.locate import Path
 
 
 @dataclass(frozen=True)
+class Loaders:
+    """Who is to generate the load, in the words of the flags; None: not said."""
+
+    processes: int | None = None
+    expect_workers: int | None = None
+    master_bind: str | None = None
+    worker_wait: float | None = None
+
+
+@dataclass(frozen=True)
 class PlanFile:
     """None, or empty: the file says nothing of it. `name`: how sentences call the file; `lines`: where each
     of its values stands. `corpus` is a path that does not depend on the current folder."""
@@ -25,6 +35,7 @@ class PlanFile:
     drain: float | None = None
     connections: int | None = None
     interval: float | None = None
+    loaders: Loaders | None = None
     corpus: str | None = None
     keep_data: bool | None = None
     verify: bool | None = None

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.courses import Course, Ramp, Sine, Spike, Step, Trace
 from bench.errors import UsageError
-from bench.plan import Arrivals, CollectorsPlan, Phases, Plan, TargetPlan
+from bench.plan import Arrivals, CollectorsPlan, LoadersPlan, Phases, Plan, TargetPlan
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -49,12 +49,22 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield from _table(title, table)
     if plan.collectors != CollectorsPlan():
         yield from ("", "[collectors]", f"interval = {_seconds(plan.collectors.interval)}")
+    yield from _loaders(plan.loaders)
     for part in plan.parts:
         yield from ("", "[[phase]]", f'phase = "{part.phase}"')
         if part.name is not None:
             yield f"name = {_value(part.name)}"
         yield f"duration = {_seconds(part.seconds)}"
         yield f"{part.arrivals.kind} = {_inline(_keys(part.arrivals))}"
+
+
+def _loaders(loaders: LoadersPlan) -> Iterator[str]:
+    if loaders.bind is not None:
+        yield from ("", "[loaders]", f"expect_workers = {loaders.number}")
+        yield f"master_bind = {_value(loaders.bind)}"
+        yield f"worker_wait = {_seconds(loaders.wait)}"
+    elif loaders != LoadersPlan():
+        yield from ("", "[loaders]", f"processes = {loaders.number}")
 
 
 def _target(target: TargetPlan) -> Iterator[str]:

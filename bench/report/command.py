@@ -12,7 +12,7 @@ from bench.plan import CollectorsPlan, Phases, session_value
 from bench.planfile.writing import nulls, to_toml
 
 if TYPE_CHECKING:
-    from bench.plan import Plan
+    from bench.plan import LoadersPlan, Plan
 
 _WIDTH = 88
 #: Ends a plan file in a command.
@@ -106,12 +106,21 @@ def _load(plan: Plan) -> Iterator[str]:
     yield from ("--seed", str(plan.seed), "--timeout", _number(plan.timeout))
     if plan.connections is not None:
         yield from ("--connections", str(plan.connections))
+    yield from _loaders(plan.loaders)
     for name, value in plan.data.items():
         yield from ("--data", f"{name}={_option(value)}")
     for name, config in plan.session.items():
         yield from ("--session", f"{name}={_config(config)}")
     if plan.corpus is not None:
         yield from ("--corpus", plan.corpus)
+
+
+def _loaders(loaders: LoadersPlan) -> Iterator[str]:
+    if loaders.bind is not None:
+        yield from ("--expect-workers", str(loaders.number), "--master-bind", loaders.bind)
+        yield from ("--worker-wait", _number(loaders.wait))
+    elif loaders.number != 1:
+        yield from ("--processes", str(loaders.number))
 
 
 def _target(plan: Plan) -> Iterator[str]:

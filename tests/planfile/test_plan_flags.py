@@ -9,7 +9,7 @@ from plan_texts import FULL, MEASURE, phase, plan_of
 
 from bench.courses import Ramp
 from bench.errors import UsageError
-from bench.plan import Arrivals
+from bench.plan import Arrivals, LoadersPlan
 
 CLOSED = phase("closed = { users = 3, think = 0.5 }")
 STEADY = phase("constant = { rate = 8 }")
@@ -98,6 +98,16 @@ def test_everything_else() -> None:
     assert plan.target.profile == "healthy"
     assert plan.target.knobs == {"redis.maxmemory": "1048576", "qdrant.hnsw.m": "32", "uvicorn.workers": "1"}
     assert plan.target.faults["cpu"] == "30%"
+
+
+def test_who_loads() -> None:
+    two = MEASURE + "[loaders]\nprocesses = 2\n"
+    assert plan_of(two).loaders == LoadersPlan(number=2)
+    assert plan_of(two, processes=1).loaders == LoadersPlan()
+    workers = MEASURE + "[loaders]\nexpect_workers = 3\nmaster_bind = '127.0.0.1:6000'\n"
+    assert plan_of(workers).loaders == LoadersPlan(number=3, bind="127.0.0.1:6000")
+    assert plan_of(workers, worker_wait=5.0).loaders.wait == 5
+    assert plan_of(workers, processes=2).loaders == LoadersPlan(number=2)
 
 
 def test_another_target_replaces_the_files() -> None:

@@ -13,7 +13,7 @@ from bench.courses import Ramp, Sine, Spike, Step
 from bench.errors import UsageError
 from bench.flags import RunFlags, make_plan
 from bench.loadgen.catalogue import find
-from bench.plan import Arrivals, CollectorsPlan, Part, Plan, TargetPlan, load_of
+from bench.plan import Arrivals, CollectorsPlan, LoadersPlan, Part, Plan, TargetPlan, load_of
 from bench.planfile.reading import parse
 from bench.planfile.writing import to_toml
 
@@ -74,6 +74,13 @@ TARGETS = st.one_of(
 )
 
 
+LOADERS = st.one_of(
+    st.just(LoadersPlan()),
+    st.just(LoadersPlan(number=2)),
+    st.builds(LoadersPlan, number=st.just(2), bind=st.just("127.0.0.1:5557"), wait=st.floats(1, 1e4)),
+)
+
+
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
     stretches = draw(parts(OPEN) | parts(CLOSED))
@@ -93,6 +100,7 @@ def plans(draw: st.DrawFn) -> Plan:
         connections=draw(st.none() | st.integers(1, 500)),
         timeout=draw(st.floats(0.001, 3600)),
         collectors=CollectorsPlan(interval=draw(st.just(1.0) | st.floats(1, 60))),
+        loaders=draw(LOADERS) if (arrivals.users or 2) > 1 else LoadersPlan(),
         seed=draw(st.integers()),
         tags=draw(st.dictionaries(TEXT, TEXT, max_size=3)),
         keep_data=draw(st.booleans()),

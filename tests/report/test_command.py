@@ -15,7 +15,7 @@ from bench.cli import app
 from bench.courses import Ramp
 from bench.flags import RunFlags, make_plan
 from bench.loadgen.catalogue import find
-from bench.plan import Arrivals, CollectorsPlan, Part, Phases, Plan, TargetPlan, load_of
+from bench.plan import Arrivals, CollectorsPlan, LoadersPlan, Part, Phases, Plan, TargetPlan, load_of
 from bench.previewing import plan_from
 from bench.report.command import arguments, command_line, with_changes
 
@@ -34,6 +34,7 @@ EVERYTHING = Plan(
     corpus="/tmp/a text; with 'quotes'.txt",
     objectives=["p95(predict) < 50ms", "errors < 0.1%"],
     connections=9,
+    loaders=LoadersPlan(number=2),
     timeout=2.25,
     seed=77,
     tags={"commit": "abc", "note": "$(rm -rf ~) `x` \"y\" 'z' \\"},
@@ -43,6 +44,7 @@ EVERYTHING = Plan(
 CLOSED = Plan(arrivals=Arrivals(kind="closed", users=3, think=0.5), data=DATA)
 URL = Plan(
     arrivals=Arrivals(rate=40.0),
+    loaders=LoadersPlan(number=2, bind="127.0.0.1:5557", wait=9.5),
     data=DATA,
     target=TargetPlan(
         kind="url",
@@ -62,6 +64,7 @@ IN_A_FILE = EVERYTHING.model_copy(
         "arrivals": _RAMP,
         "phases": _PHASES,
         "collectors": CollectorsPlan(interval=2),
+        "loaders": LoadersPlan(number=3, bind="127.0.0.1:5557", wait=20),
         "session": {**EVERYTHING.session, "nothing": None},
         "tags": {"a": "PLAN", "PLAN": "$x"},
     }
