@@ -216,12 +216,13 @@ class LoadProcess:
         return facts
 
     def _note_parts(self, start: float, end: float) -> None:
-        """Keep where one stretch of the load ended and the next began, as far as the run came."""
-        for part in self._plan.phases.parts:
+        """Keep where one stretch of the load ended and the next began, as far as this process came."""
+        for number, part in enumerate(self._plan.phases.parts):
             if start < end:
                 until = min(end, start + part.seconds)
                 self.recorder.event(
                     PART,
+                    number=number,
                     name=part.title,
                     phase=part.phase,
                     start=start - self._origin,

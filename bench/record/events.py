@@ -38,6 +38,7 @@ class _Phase(_Event):
 
 
 class _Part(_Event):
+    number: int
     name: str
     start: FiniteFloat
     load: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -219,3 +220,15 @@ def test_a_run_that_ended_early_has_a_page(tmp_path: Path, phases: list[Phase]) 
     assert page.curves == []
     assert (page.timelines is None) == (len(phases) < 2)
     assert page.telling is None
+
+
+def test_parts_of_the_load_are_marked_once_however_many_processes_tell_of_them() -> None:
+    def part(number: int, start: float, t: float = 20.0) -> dict[str, Any]:
+        name = f"part {number}"
+        return {"t": t, "kind": "part", "number": number, "name": name, "start": start, "load": "poisson 5/s"}
+
+    marks = marks_of([part(0, 2.0), part(1, 7.0), part(0, 2.1, 20.1), part(1, 7.1, 20.1)])
+    assert [(mark.t, mark.text) for mark in marks] == [
+        (2.0, "part 0 begins: poisson 5/s"),
+        (7.0, "part 1 begins: poisson 5/s"),
+    ]

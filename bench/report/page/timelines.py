@@ -131,17 +131,20 @@ def timelines_of(record: RunRecord) -> Timelines | None:
 def marks_of(events: list[dict[str, Any]]) -> list[Mark]:
     """The events that a reader of the timelines should know of, in order.
 
-    Every worker is seen for the first time once; only one that comes later is new."""
+    Every worker is seen for the first time once; only one that comes later is new. Every load process tells
+    of every part; the first counts."""
     marks = []
+    parts: set[int] = set()
     began = next((one["start"] for one in events if one["kind"] == "phase" and "start" in one), 0.0)
     for event in events:
         kind = event["kind"]
         if kind in _UNMARKED or (kind == "worker_seen" and event["t"] <= began + _FIRST_SEEN):
             continue
-        if kind == PART:
-            marks.append(Mark(float(event["start"]), kind, f"{event['name']} begins: {event['load']}"))
-        else:
+        if kind != PART:
             marks.append(Mark(float(event["t"]), kind, words(event)))
+        elif event["number"] not in parts:
+            parts.add(event["number"])
+            marks.append(Mark(float(event["start"]), kind, f"{event['name']} begins: {event['load']}"))
     return sorted(marks, key=lambda mark: mark.t)
 
 
