@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
 from plan_texts import FULL, MEASURE, phase, plan_of
 
+from bench.commands.planning import plan_
+from bench.commands.running import run
 from bench.courses import Ramp
 from bench.errors import UsageError
 from bench.plan import Arrivals, LoadersPlan
@@ -125,3 +128,10 @@ def test_another_scenario_has_other_options() -> None:
     with pytest.raises(UsageError, match=r"plan\.toml, line 6: patterns: this scenario has no such option"):
         plan_of(MEASURE + "[data]\npatterns = 4\n", scenario="train")
     assert plan_of(MEASURE + "[data]\nnodes = 2\n", scenario="train").data["nodes"] == 2
+
+
+def test_plan_takes_every_flag_of_run() -> None:
+    """What a run would do can be asked with the very flags that it will get."""
+    taken, previewed = (inspect.signature(command).parameters for command in (run, plan_))
+    assert taken.keys() - {"out"} == previewed.keys() - {"toml"}
+    assert all(previewed[name].annotation == taken[name].annotation for name in taken if name != "out")
