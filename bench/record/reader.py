@@ -36,6 +36,9 @@ from bench.stats.histogram import Histogram, by_group
 from bench.stats.series import Series
 
 _WARMUP, _MEASURE = PHASES.index("warmup"), PHASES.index("measure")
+#: Answers of `per_second` that are kept, the latest: a report asks for one percentile of an operation after the
+#: other, and each answer is as large as an hour is long.
+_KEPT = 4
 
 
 class RunRecord:
@@ -48,6 +51,8 @@ class RunRecord:
     def __init__(self, folder: Path | str, settling: Settling | None = None) -> None:
         self.folder = Path(folder)
         self._settling = settling
+        self._recent: dict[Any, list[tuple[int, Histogram]]] = {}
+        self._completions: dict[tuple[float, float], tuple[float, dict[str, NDArray[np.int64]]]] = {}
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -106,8 +111,15 @@ class RunRecord:
     ) -> list[tuple[int, Histogram]]:
         """The same by the second in which the requests were due, ascending; seconds without any are left
         out."""
-        rows = self._histograms.select(operation=operation, phase=phase, kind=kind, outcome=outcome)
-        return by_group(rows["second"], rows["bucket"], rows["count"])
+        asked = (operation, phase, kind, outcome)
+        found = self._recent.pop(asked, None)
+        if found is None:
+            rows = self._histograms.select(operation=operation, phase=phase, kind=kind, outcome=outcome)
+            found = by_group(rows["second"], rows["bucket"], rows["count"])
+        self._recent[asked] = found
+        if len(self._recent) > _KEPT:
+            del self._recent[next(iter(self._recent))]
+        return found
 
     def operations(self) -> list[str]:
         """The operations that occur, in the vocabulary's order."""
@@ -159,6 +171,11 @@ class RunRecord:
         """Answers by when they came: (seconds per bin, {operation: answers in each bin of [start, end)}).
 
         Bins are about a second and of equal length. Requests of every phase count, and failed ones do not."""
+        if (start, end) not in self._completions:
+            self._completions[start, end] = self._count_completions(start, end)
+        return self._completions[start, end]
+
+    def _count_completions(self, start: float, end: float) -> tuple[float, dict[str, NDArray[np.int64]]]:
         bins = max(1, int(end - start))
         width = (end - start) / bins
         found: dict[str, NDArray[np.int64]] = {}

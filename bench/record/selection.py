@@ -5,6 +5,7 @@ A long run has some ten million of these rows, and a report asks for dozens of s
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,8 +19,8 @@ from bench.record.tables import HISTOGRAM_WORDS
 #: What rows are selected by, the most significant first.
 _AXES = ("phase", "operation", "outcome", "kind")
 _SIZES = tuple(len(HISTOGRAM_WORDS[axis]) for axis in _AXES)
-#: What a row says. Its width matters.
-_VALUES = {"second": np.int32, "bucket": np.int16, "count": np.int32}
+#: Columns in memory, where their width matters.
+_COMPACT = {"code": np.int16, "second": np.int32, "bucket": np.int16, "count": np.int32}
 
 #: One word of an axis, several, or None = all of them.
 Words = str | tuple[str, ...] | None
@@ -29,28 +30,32 @@ class Selections:
     """Rows of a histogram table."""
 
     def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
-        parts = [(_codes(batch), {name: numbers(batch, name) for name in _VALUES}) for batch in batches]
-        codes = np.concatenate([np.empty(0, np.int16), *(part for part, _ in parts)])
-        order = np.argsort(codes, kind="stable")
-        self._values: dict[str, NDArray[Any]] = {
-            name: np.concatenate([np.empty(0, dtype), *(part[name].astype(dtype) for _, part in parts)])[
-                order
-            ]
-            for name, dtype in _VALUES.items()
+        parts = [_compact(batch) for batch in batches]
+        columns = {
+            name: np.concatenate([np.empty(0, dtype), *(part[name] for part in parts)])
+            for name, dtype in _COMPACT.items()
         }
-        counts = np.bincount(codes, minlength=int(np.prod(_SIZES)))
-        self._edges = np.concatenate([[0], np.cumsum(counts)])
+        del parts
+        codes = columns.pop("code")
+        self._edges = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=math.prod(_SIZES)))])
+        # Rows come by second, so that a stable sort leaves those of one code by second and bucket.
+        order = np.argsort(codes, kind="stable")
+        self._values: dict[str, NDArray[Any]] = {}
+        for name in tuple(columns):
+            self._values[name] = columns.pop(name)[order]
 
     def select(self, **words: Words) -> dict[str, NDArray[Any]]:
         """`second`, `bucket` and `count` of the rows with these words, by axis (phase, operation, outcome,
         kind); an axis that is not named is not asked about.
 
-        Rows of one word on each axis come by second and bucket, if the table has them so. Raises ValueError
-        for a word that an axis does not know."""
+        Rows with one word on each axis keep the order of the table. Raises ValueError for a word that an axis
+        does not know."""
         chosen = [_places(axis, words.get(axis)) for axis in _AXES]
         slices = []
         for combination in itertools.product(*chosen):
-            code = int(np.ravel_multi_index(combination, _SIZES))
+            code = 0
+            for place, size in zip(combination, _SIZES, strict=True):
+                code = code * size + place
             start, end = int(self._edges[code]), int(self._edges[code + 1])
             if end > start:
                 slices.append(slice(start, end))
@@ -62,10 +67,14 @@ class Selections:
         }
 
 
-def _codes(batch: pa.RecordBatch) -> NDArray[np.int16]:
-    """The place of each row on all axes as one number."""
-    columns = tuple(numbers(batch, axis).astype(np.int64) for axis in _AXES)
-    return np.ravel_multi_index(columns, _SIZES).astype(np.int16)
+def _compact(batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:
+    """The rows of a batch as narrow numbers; `code` is the place on all axes as one."""
+    code = np.zeros(batch.num_rows, np.int16)
+    for axis, size in zip(_AXES, _SIZES, strict=True):
+        code = code * np.int16(size) + numbers(batch, axis)
+    return {"code": code} | {
+        name: numbers(batch, name).astype(dtype) for name, dtype in _COMPACT.items() if name != "code"
+    }
 
 
 def _places(axis: str, words: Words) -> list[int]:

@@ -113,7 +113,7 @@ class Histogram:
     @classmethod
     def merged(cls, histograms: Iterable[Histogram]) -> Histogram:
         """The histogram of everything that the given ones counted."""
-        parts = [part for part in histograms if part.count]
+        parts = [part for part in histograms if part.counts.size]
         if not parts:
             return cls.from_values([])
         minima = [part.minimum for part in parts if part.minimum is not None]

@@ -124,7 +124,7 @@ def _of_histograms(
     least: int,
     sections: Callable[[int], int],
 ) -> Estimate:
-    filled = [(time, part) for time, part in seconds if part.count]
+    filled = [(time, part) for time, part in seconds if part.counts.size]
     whole = Histogram.merged(part for _, part in filled)
     value = statistic(whole) if whole.count >= least else None
     if value is None:
