@@ -36,8 +36,8 @@ from bench.stats.histogram import Histogram, by_group
 from bench.stats.series import Series
 
 _WARMUP, _MEASURE = PHASES.index("warmup"), PHASES.index("measure")
-#: Answers of `per_second` that are kept, the latest: a report asks for one percentile of an operation after the
-#: other, and each answer is as large as an hour is long.
+#: Answers of `per_second` that are kept, the latest: a report asks for one percentile of an operation after
+#: the other, and each answer is as large as an hour is long.
 _KEPT = 4
 
 
