@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import orjson
+
 Event = Sequence[str]
 
 #: What the record's column holds; no honest answer counts so far.
@@ -46,7 +48,11 @@ class Request:
 
 
 def _json(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # It has no integers beyond 64 bits, which a session config may ask for.
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def create(node: str, config: Mapping[str, object], ttl: int | None = None) -> Request:

@@ -17,6 +17,7 @@ from bench.stats.histogram import (
     UNDERFLOW,
     Histogram,
     bucket_of,
+    by_group,
     value_of,
 )
 
@@ -117,3 +118,24 @@ def test_nan_is_refused() -> None:
         Histogram.from_values([0.1, math.nan])
     with pytest.raises(ValueError, match="between 0 and 1"):
         Histogram.from_values([0.1]).quantile(1.5)
+
+
+stored_rows = st.lists(st.tuples(st.integers(-3, 9), st.integers(UNDERFLOW, OVERFLOW), st.integers(0, 5)))
+
+
+@given(stored_rows)
+def test_histograms_by_group_are_those_of_each_group(rows: list[tuple[int, int, int]]) -> None:
+    found = by_group(*(zip(*rows, strict=True) if rows else ([], [], [])))
+    groups = sorted({group for group, _, count in rows if count})
+    assert [group for group, _ in found] == groups
+    for group, histogram in found:
+        mine = [(bucket, count) for of, bucket, count in rows if of == group]
+        assert same_counts(histogram, Histogram.from_counts(*zip(*mine, strict=True)))
+
+
+@pytest.mark.parametrize(
+    "rows", [([1], [1, 2], [1, 1]), ([1], [OVERFLOW + 1], [1]), ([1], [-1], [1]), ([1], [1], [-1])]
+)
+def test_rows_that_make_no_histogram_are_refused(rows: tuple[list[int], ...]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        by_group(*rows)
