@@ -24,6 +24,6 @@ def calibrate(json_: options.Json = False) -> None:
         facts = found.model_dump(mode="json")
         print(json.dumps({**facts, "kept": str(path) if kept else None}))
         return
-    print(f"One load process sends {sentences.generator(found)} (at {words.rate(found.floor_rate)}).")
+    print(f"The load generator sends {sentences.generator(found)} (at {words.rate(found.floor_rate)}).")
     print(f"`kato-bench run` refuses more than {words.requests(calibration.MOST * found.ceiling)} a process.")
     print(f"Kept in {path}." if kept else "Not kept: there is no folder for it that can be written.")

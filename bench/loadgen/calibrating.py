@@ -37,8 +37,8 @@ SESSIONS = 32
 _TIMEOUT = 5.0
 _CLOSED = Arrivals(kind="closed", users=SESSIONS)
 #: Seconds. Short, because the machine's mood changes within seconds and the best round counts.
-_CLOSED_PHASES, _CLOSED_ROUNDS = Phases(warmup=0.2, measure=0.4, drain=2.0), 3
-_OPEN_PHASES, _OPEN_ROUNDS = Phases(warmup=0.2, measure=1.0, drain=2.0), 2
+_CLOSED_PHASES, _CLOSED_ROUNDS = Phases(warmup=0.1, measure=0.3, drain=2.0), 3
+_OPEN_PHASES, _OPEN_ROUNDS = Phases(warmup=0.1, measure=1.0, drain=2.0), 2
 #: Requests per second of the open rounds, and the share of the ceiling that they never exceed.
 _MODEST, _MODEST_SHARE = 400.0, 0.25
 
