@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from bench.loadgen.schedule import schedule_of
 from bench.record.manifest import Settling
 from bench.record.reader import RunRecord
 
@@ -138,6 +140,15 @@ def measuring(folder: Path) -> Callable[[], RunRecord | None]:
         return None
 
     return look
+
+
+def check_delivery(run: Finished, within: float) -> None:
+    """Every request of the schedule was sent, by the session that it names, and none besides; its due time is
+    right `within` so many seconds."""
+    load, scheduled = run.load, list(schedule_of(run.record.manifest.plan))
+    assert load["session"].tolist() == [one.session for one in scheduled]
+    due = np.array([one.due for one in scheduled])
+    np.testing.assert_allclose(load["due"], due - due[0], atol=within)
 
 
 def check_labels(run: Finished, lost: int) -> None:

@@ -49,7 +49,8 @@ class UnavailableError(Exception):
 
 @dataclass(frozen=True)
 class Namespace:
-    """`net` is how a command begins that runs in its network, `enter` one that has its clock, too."""
+    """`net` is how a command begins that runs in its network, `enter` one that has its clock, too; both are
+    empty where it is this machine itself."""
 
     name: str
     net: tuple[str, ...]
@@ -90,6 +91,17 @@ def namespaces(number: int) -> Iterator[list[Namespace]]:
         subprocess.run(["ip", "link", "del", bridge], capture_output=True)
 
 
+@contextlib.contextmanager
+def places(number: int) -> Iterator[list[Namespace]]:
+    """So many namespaces or, where they cannot be made, this machine in their place."""
+    with contextlib.ExitStack() as stack:
+        try:
+            found = stack.enter_context(namespaces(number))
+        except UnavailableError:
+            found = [Namespace("here", (), ())] * number
+        yield found
+
+
 def _namespace(name: str, index: int) -> Namespace:
     net = ("nsenter", f"--net=/run/netns/{name}")
     return Namespace(name, net, (*net, *_shifted(index)))
@@ -106,11 +118,14 @@ def run(processes: Processes, places: list[Namespace], *, kill: bool) -> Finishe
     """One run with a worker in each of the namespaces; `kill`: the second dies under load."""
     url = processes.server("fixed:0.005")
     port = url.rpartition(":")[2]
-    _forward(processes, (), f"{HOST}:{port}", f"127.0.0.1:{port}")
-    for place in places:
+    apart = bool(places[0].net)
+    host = HOST if apart else "127.0.0.1"
+    if apart:
+        _forward(processes, (), f"{HOST}:{port}", f"127.0.0.1:{port}")
+    for place in places if apart else ():
         _forward(processes, place.net, f"127.0.0.1:{port}", f"{HOST}:{port}")
     flags = ("--rate", "90", "--duration", "9" if kill else "4", "--seed", "7")
-    running = processes.run(url, *flags, "--expect-workers", str(len(places)), "--master-bind", f"{HOST}:0")
+    running = processes.run(url, *flags, "--expect-workers", str(len(places)), "--master-bind", f"{host}:0")
     master = master_of(running)
     for place in places:
         processes.start(*place.enter, *COMMAND, "worker", "--master", master)

@@ -1,19 +1,19 @@
-"""`kato-bench run --expect-workers N` and `kato-bench worker` on one machine."""
+"""`kato-bench run --expect-workers N` and `kato-bench worker`: three workers in three network namespaces,
+each with a monotonic clock of its own, where the machine lets us make them."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 
-import numpy as np
-import pandas as pd
 import psutil
 import pytest
-from known_target import COMMAND, IDENTITY, Processes, check_labels, finished, master_of, measuring, until
+from known_target import COMMAND, Processes, check_delivery, check_labels, master_of, measuring, until
+from namespaces import SHIFTS, Namespace, UnavailableError, namespaces, places, run
 
 from bench.record.reader import RunRecord
 
@@ -28,47 +28,49 @@ runpy.run_module("bench.loadgen.distributed.worker", run_name="__main__")
 WORKERS = ("--expect-workers", "3", "--master-bind", "127.0.0.1:0")
 
 
-def test_three_workers_send_what_one_process_sends(processes: Processes) -> None:
-    url = processes.server("fixed:0.005")
-    flags = ("--rate", "90", "--duration", "3", "--seed", "7")
-    running = processes.run(url, *flags, *WORKERS)
-    workers = processes.workers(master_of(running), 3)
-    three = finished(running)
-    told = [json.loads(worker.communicate(timeout=20)[0]) for worker in workers]
-    assert sorted(one["process"] for one in told) == [0, 1, 2]
-    alone = finished(processes.run(url, *flags)).load
-    pd.testing.assert_frame_equal(
-        alone[IDENTITY], three.load[IDENTITY], check_dtype=False, check_categorical=False
-    )
-    # Each worker's schedule runs on its own clock, and its start is as exact as the clocks' offset.
-    np.testing.assert_allclose(alone["due"], three.load["due"], atol=2e-3)
-    assert (three.load["process"] == three.load["session"] % 3).all()
-    assert three.record.manifest.load.lost == []
-    assert three.record.manifest.load.missing_end == 0
-    clocks = [event for event in three.record.events() if event["kind"] == "worker_clock"]
+@pytest.fixture
+def apart(processes: Processes) -> Iterator[list[Namespace]]:
+    with places(len(SHIFTS)) as made:
+        yield made
+        processes.end()
+
+
+def test_three_workers_send_what_is_scheduled(processes: Processes, apart: list[Namespace]) -> None:
+    """The clocks' offsets are found, each schedule runs on its worker's own clock, and all rows come to stand
+    on one axis of time."""
+    done = run(processes, apart, kill=False)
+    clocks = [event for event in done.record.events() if event["kind"] == "worker_clock"]
     assert [event["worker"] for event in clocks] == [0, 1, 2]
-    for event in clocks:
-        # One machine has one monotonic clock.
-        assert abs(event["offset_seconds"]) <= event["uncertainty_seconds"] < 0.05
+    assert all(0 < event["uncertainty_seconds"] < 0.05 for event in clocks)
+    shifts = SHIFTS if "unshare" in apart[0].enter else (0, 0, 0)
+    assert sorted(round(event["offset_seconds"]) for event in clocks) == sorted(shifts)
+    load = done.load
+    check_delivery(done, within=2e-3)
+    assert (load["error"] == "").all()
+    assert (load["process"] == load["session"] % 3).all()
+    assert (load["done"] - load["sent"]).median() == pytest.approx(0.005, abs=0.005)
+    assert done.record.manifest.load.lost == []
+    assert done.record.manifest.load.missing_end == 0
     # No collector sees them: they say themselves what they use.
-    sampled = {name for source, name, _ in three.record.metrics() if source == "process"}
+    sampled = {name for source, name, _ in done.record.metrics() if source == "process"}
     assert {"load-0", "load-1", "load-2", "master"} <= sampled
 
 
-def test_one_of_three_workers_is_killed(processes: Processes) -> None:
-    flags = ("--rate", "90", "--duration", "9")
-    running = processes.run(processes.server("fixed:0.005"), *flags, *WORKERS)
-    processes.workers(master_of(running), 3)
-    record: RunRecord = until(measuring(processes.folder), "a measurement")
-    clock = next(
-        event for event in record.events() if event["kind"] == "worker_clock" and event["worker"] == 1
-    )
-    os.kill(clock["pid"], signal.SIGKILL)
-    run = finished(running)
-    check_labels(run, lost=1)
-    assert "gives no sign of life" in run.stderr
-    lost = [event for event in run.record.events() if event["kind"] == "process_lost"]
+def test_one_of_three_workers_is_killed(processes: Processes, apart: list[Namespace]) -> None:
+    done = run(processes, apart, kill=True)
+    check_labels(done, lost=1)
+    assert "gives no sign of life" in done.stderr
+    lost = [event for event in done.record.events() if event["kind"] == "process_lost"]
     assert [event["name"] for event in lost] == ["load-1"]
+
+
+def test_of_the_namespaces_nothing_is_left() -> None:
+    try:
+        with namespaces(1) as made:
+            (place,) = made
+    except UnavailableError as error:
+        pytest.skip(str(error))
+    assert place.name not in subprocess.run(["ip", "netns"], capture_output=True, text=True).stdout
 
 
 def test_a_master_that_is_killed_leaves_no_worker(processes: Processes) -> None:
