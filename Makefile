@@ -11,13 +11,16 @@ STORY_STEPS = story-faults story-patches story-capacity story-gate story-report
 # Tables and endurance of the embedded deployment (docs/embedded.md).
 EMBEDDED = knob-table fault-table soak
 
-.PHONY: run test lint check clean bench story $(STORY_STEPS) $(EMBEDDED)
+.PHONY: run test scenarios lint check clean bench story $(STORY_STEPS) $(EMBEDDED)
 
 run: $(RUN_STAMP)
 	$(BIN)/kato-bench run $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
+
+scenarios: $(STAMP)
+	@$(BIN)/python -m tests.scenarios.every_scenario
 
 story: $(STAMP)
 	@for step in $(STORY_STEPS); do $(MAKE) --no-print-directory $$step || exit 1; done

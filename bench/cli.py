@@ -12,7 +12,18 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from bench.commands import advice, calibrating, capacity, gating, knobs, planning, reading, reporting, running
+from bench.commands import (
+    advice,
+    calibrating,
+    capacity,
+    gating,
+    knobs,
+    mixing,
+    planning,
+    reading,
+    reporting,
+    running,
+)
 from bench.errors import BenchError, ExitCode
 
 app = typer.Typer(
@@ -22,7 +33,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for topic in (running, planning, reading, advice, capacity, gating, reporting, knobs, calibrating):
+for topic in (running, planning, reading, advice, capacity, gating, reporting, knobs, calibrating, mixing):
     app.add_typer(topic.app)
 
 

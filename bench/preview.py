@@ -68,7 +68,8 @@ class Preview:
 
 def preview(plan: Plan, about: Mapping[str, Any]) -> Preview:
     """`about`: the literal SCENARIO of the plan's scenario. Its `mix`, if it has one, is the share of each
-    operation of the requests."""
+    operation of the requests; its `learning` the share that learns a
+    pattern, where not `learn` alone does."""
     parts = tuple(
         PartPreview(part.phase, part.name, part.seconds, part.arrivals.words, _requests(part))
         for part in plan.parts
@@ -119,8 +120,9 @@ def _written(plan: Plan, about: Mapping[str, Any], nodes: int, requests: float) 
     before = int(data.get("patterns", 0)) * nodes
     an_observe, a_sequence = shares.get("observe", 0.0), shares.get("sequence", 0.0)
     observed = before * events + requests * (an_observe + events * a_sequence)
-    learned = before + requests * shares.get("learn", 0.0)
-    sessions = (plan.users or int(data.get("sessions", 1))) + requests * shares.get("create", 0.0)
+    learned = before + requests * about.get("learning", shares.get("learn", 0.0))
+    left = max(0.0, shares.get("create", 0.0) - shares.get("delete", 0.0))
+    sessions = (plan.users or int(data.get("sessions", 1))) + requests * left
     yield _in_redis(plan, sessions, observed, learned, tokens, dimension)
     yield Written(
         "clickhouse",

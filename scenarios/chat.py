@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 
 from bench.loadgen.operations import clear, observe, predict
 from bench.loadgen.user import KatoUser, Script
@@ -40,7 +39,7 @@ class Chat(KatoUser):
     def prepare(cls, world: World) -> None:
         """`world.shared`: the learned patterns of each node."""
         options = world.options
-        words = corpus.load(Path(world.corpus) if world.corpus else None)
+        words = corpus.shared(world.corpus)
         nodes, count = options["nodes"], max(1, options["patterns"])
         patterns = words.patterns(
             nodes * count, events=options["events"], symbols=options["symbols"], seed=world.seed
@@ -56,7 +55,7 @@ class Chat(KatoUser):
 
     def script(self) -> Script:
         words, patterns = self.world.shared
-        known = patterns[self.session.node]
+        known = patterns[self.node]
         rng = self.world.rng("chat", self.session.index)
         longest = self.world.options["events"]
         # The first conversation of each session is cut short at random, so that not all clear together.

@@ -28,7 +28,7 @@ import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import TextIO
@@ -184,6 +184,13 @@ class Corpus:
             word = followers[start + _below(offsets[word + 1] - start, rng)]
             walk.append(word)
         return walk
+
+
+@lru_cache(maxsize=1)
+def shared(path: str | None) -> Corpus:
+    """The corpus of a run, read once in a process: a scenario may be made of several that ask for it. Raises
+    as `load` does."""
+    return load(Path(path) if path else None)
 
 
 def load(path: Path | None = None, *, allow_quotes: bool = False) -> Corpus:

@@ -8,7 +8,6 @@ tokens with quotes, touch more than 90 nodes.
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 
 from bench.loadgen.operations import learn, sequence
 from bench.loadgen.user import KatoUser, Script
@@ -36,7 +35,7 @@ class Train(KatoUser):
     def prepare(cls, world: World) -> None:
         """`world.shared`: one endless supply of distinct patterns, and those taken from it so far."""
         options = world.options
-        words = corpus.load(Path(world.corpus) if world.corpus else None)
+        words = corpus.shared(world.corpus)
         supply = words.iter_patterns(events=options["events"], symbols=options["symbols"], seed=world.seed)
         world.shared = supply, []
 

@@ -15,7 +15,6 @@ import hashlib
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,7 +43,12 @@ SCENARIO = {
             "max": 1000000,
             "help": "vectors per node, loaded straight into its collection",
         },
-        "dimension": {"default": 128, "min": 2, "max": 1024, "help": "components of a vector"},
+        "dimension": {
+            "default": 384,
+            "min": 2,
+            "max": 1024,
+            "help": "components of a vector; text models give 384 or 768",
+        },
         "queries": {"default": 300, "min": 300, "max": 10000, "help": "held-out vectors that probe recall"},
         "patterns": {"default": 50, "min": 1, "max": 100000, "help": "patterns per node, learned by KATO"},
         "events": {"default": 5, "min": 2, "max": 100, "help": "events of a pattern and of a conversation"},
@@ -86,7 +90,7 @@ class Vectors(KatoUser):
         """`world.shared`: a `_Data`."""
         options = world.options
         nodes, symbols = options["nodes"], options["symbols"]
-        words = corpus.load(Path(world.corpus) if world.corpus else None)
+        words = corpus.shared(world.corpus)
         embedded = embeddings.fit(words, options["dimension"], seed=world.seed)
         patterns = words.patterns(
             nodes * options["patterns"], events=options["events"], symbols=symbols, seed=world.seed
@@ -150,7 +154,7 @@ class Vectors(KatoUser):
 
     def script(self) -> Script:
         data: _Data = self.world.shared
-        known = data.patterns[self.session.node]
+        known = data.patterns[self.node]
         rng = self.world.rng("vectors", self.session.index)
         noise = np.random.default_rng([self.world.seed, self.session.index])
         # The first conversation of each session is cut short at random, so that not all end together.

@@ -35,9 +35,11 @@ from bench.loadgen.engine import HURRIED, Engine
 from bench.loadgen.preload import Clerk, PreloadError
 from bench.loadgen.qdrant import StoreError
 from bench.loadgen.recorder import Outlet, Recorder
+from bench.loadgen.roster import Roster
 from bench.loadgen.schedule import schedule_of
 from bench.loadgen.scheduling import take_short_slices
 from bench.loadgen.session import Session
+from bench.loadgen.sockets import Sockets
 from bench.loadgen.traffic import Traffic
 from bench.loadgen.user import KatoUser
 from bench.loadgen.verify import Witness, replay
@@ -83,9 +85,19 @@ class LoadProcess:
         connections = self._share.part(self._plan.connections)
         self._client = HttpClient(spec["base_url"], connections, self._plan.timeout)
         self._witness = _witness(self._plan, self._plan.sessions) if self._plan.verify else None
-        self._traffic = Traffic(self._client, events, self.recorder, self._plan.timeout, self._witness)
-        self._clerk = Clerk(self._traffic, self.recorder.begin)
         self._user_class = load_user_class(Path(spec["scenario_path"]))
+        self._roster = Roster()
+        self._traffic = Traffic(
+            self._client,
+            events,
+            self.recorder,
+            self._plan.timeout,
+            self._witness,
+            sockets=Sockets(spec["base_url"], self._client, self._plan.timeout),
+            roster=self._roster,
+            validates=bool(self._user_class.scenario.get("validates")),
+        )
+        self._clerk = Clerk(self._traffic, self.recorder.begin)
         self._reaches_stores = bool(self._user_class.scenario.get("stores"))
         self._world = World(
             options=self._plan.data,
@@ -94,6 +106,7 @@ class LoadProcess:
             sessions=self._plan.sessions,
             corpus=self._plan.corpus,
             session_config=dict(self._plan.session),
+            roster=self._roster,
         )
         self._engine: Engine | None = None
         self._aside: gevent.Greenlet | None = None
@@ -126,7 +139,7 @@ class LoadProcess:
             lessons = self._share.lessons(self._user_class.lessons(self._world))
             facts["learned"] = self._clerk.teach(lessons, self._world, nodes, lambda: self._stopping)
             self._furnish()
-            self._clerk.open_all(sessions, self._world)
+            self._open(sessions)
             self._phase("preload", began, time.monotonic())
             if not self._stopping:
                 facts |= self._load(sessions)
@@ -135,11 +148,19 @@ class LoadProcess:
         except UsageError as error:
             facts["refused"] = str(error)
         facts.setdefault("stopped_early", self._stopping)
-        self._cool_down(sessions, nodes, facts)
+        self._cool_down(nodes, facts)
         self._client.close()
         self.recorder.finish(process=self._share.index, **facts)
 
-    def _cool_down(self, sessions: list[Session], nodes: Sequence[int], facts: dict[str, Any]) -> None:
+    def _open(self, sessions: list[Session]) -> None:
+        """Create what is to be open before the load begins."""
+        wanted = [one for own in sessions for one in self._user_class.opened(self._world, own)]
+        if wanted:
+            self._clerk.open_all(wanted, self._world)
+        else:
+            self._clerk.try_config(self._world)
+
+    def _cool_down(self, nodes: Sequence[int], facts: dict[str, Any]) -> None:
         """Once no process loads any more, ask the sampled predictions of a whole run again and examine what
         it left in the stores; then clean up. Adds to `facts` how that went."""
         began = time.monotonic()
@@ -163,7 +184,9 @@ class LoadProcess:
             facts["stopped_early"] = self._stopping
         if self._clean_up:
             self._client.hurry(_CLEAN_UP_REQUEST)
-            facts["not_cleaned"] = self._clerk.clean(sessions, self._world, nodes if over.leads else ())
+            facts["not_cleaned"] = self._clerk.clean(
+                self._roster.remaining(), self._world, nodes if over.leads else ()
+            )
             if self._reaches_stores and self._meeting.meet(Step.CLEARED).leads:
                 facts["not_cleaned"] += self._user_class.clear_away(self._world, self._stores)
         if verifies or examines or self._clean_up:
@@ -202,10 +225,13 @@ class LoadProcess:
         # What lives now lives to the end of the run: no collection must walk it while we measure.
         gc.collect()
         gc.freeze()
+        self._user_class.begin(self._world, self._traffic, self.recorder.event)
         try:
             facts = engine.run(environment, self._begin)
         except CalledOffError:
             return {"stopped_early": True}
+        finally:
+            self._user_class.end(self._world, self.recorder.event)
         start, end = facts.pop("start"), facts.pop("end")
         measured_from = min(end, start + plan.phases.warmup)
         if plan.phases.warmup:

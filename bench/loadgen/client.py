@@ -197,6 +197,17 @@ class HttpClient:
             exchange.error = status_error(exchange.status)
         return exchange
 
+    def reserve(self, patience: float | None) -> bool:
+        """Take the place of one connection for a connection of another kind; False if none became free within
+        `patience` seconds. `give_back` must follow."""
+        if self._free > 0 and not self._waiting:
+            self._free -= 1
+            return True
+        return self._wait_for_turn(patience)
+
+    def give_back(self) -> None:
+        self._release()
+
     def hurry(self, seconds: float) -> None:
         """From now on no request may take longer than this."""
         self._timeout = min(self._timeout, seconds)

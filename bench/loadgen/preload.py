@@ -26,6 +26,8 @@ from bench.loadgen.world import Lesson, World
 PARALLEL = 8
 #: Index of the sessions that teach; they are not part of the load.
 TEACHER = -1
+#: Index of a session that only shows whether KATO takes the config.
+PROBE = -2
 #: A run that cannot learn its patterns is over: no waiting for more failures than this, and no load on a
 #: deployment that lacks more than this share of what the plan says it knows.
 MAX_FAILURES, MAX_FAILURE_SHARE = 20, 0.01
@@ -75,6 +77,13 @@ class Clerk:
                 raise PreloadError(f"creating a session on node {session.node_name} failed: {_why(exchange)}")
             refuse_other_config(wanted, exchange.json().get("session_config"))
 
+    def try_config(self, world: World) -> None:
+        """Create one session and delete it again, where the load is to open its own. Raises as `open_all`
+        does."""
+        session = world.session(PROBE, 0)
+        self.open_all([session], world)
+        self.delete_all([session], "preload")
+
     @staticmethod
     def _config(world: World, sessions: Sequence[Session]) -> dict[str, object]:
         """Teachers share their nodes, so they never predict at observe time."""
@@ -113,7 +122,9 @@ class Clerk:
                     return
                 turn = self._turn("preload")
                 teacher = free[lesson.node].get()
-                request = operations.sequence(lesson.events, lesson.vectors, learn_at_end=True)
+                request = operations.sequence(
+                    lesson.events, lesson.vectors, lesson.emotives, learn_at_end=True
+                )
                 exchange = self._traffic.send(teacher, request, turn)
                 free[lesson.node].put(teacher)
                 if exchange.error:
@@ -134,7 +145,8 @@ class Clerk:
         def delete_one(session: Session) -> bool:
             if time.monotonic() > until:
                 return False
-            return not self._traffic.send(session, operations.delete(), self._turn(phase)).error
+            exchange = self._traffic.send(session, operations.delete(), self._turn(phase))
+            return exchange.error in ("", "lost_session")
 
         return self._in_parallel(delete_one, sessions).count(False)
 

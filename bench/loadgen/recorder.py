@@ -73,6 +73,14 @@ class Recorder:
         self.phase = turn.phase
         self.in_flight.change(+1)
 
+    def begin_late(self, turn: Turn, until: float | None) -> None:
+        """Count what began at `turn.picked`, of which nothing was known, and ended at `until` (None: now). It
+        is to be recorded at once."""
+        ended = time.monotonic() if until is None else until
+        self.due += 1
+        self.in_flight.change(+1)
+        self.in_flight.seconds += ended - turn.picked
+
     def record(self, session: Session, operation: str, turn: Turn, exchange: Exchange, items: int) -> None:
         self.in_flight.change(-1)
         origin, sent, done = self._origin, exchange.sent, exchange.done

@@ -14,7 +14,9 @@ from bench.loadgen.client import Exchange, HttpClient
 from bench.loadgen.operations import Request
 from bench.loadgen.preload import Clerk, PreloadError
 from bench.loadgen.qdrant import StoreError
+from bench.loadgen.roster import Roster
 from bench.loadgen.session import Session, Turn
+from bench.loadgen.sockets import Sockets
 from bench.loadgen.traffic import Traffic
 from bench.loadgen.world import World
 
@@ -35,13 +37,13 @@ class StandaloneDriver:
 
     def __init__(self, environment: Any) -> None:
         self._environment = environment
-        self._numbers = itertools.count()
-        self._sessions: list[Session] = []
+        self._began = False
         environment.events.test_start.add_listener(self._begin)
         environment.events.test_stop.add_listener(self._end)
 
     def _begin(self, environment: Any, **_: Any) -> None:
-        self._reaches_stores = False
+        self._began = self._reaches_stores = False
+        self._numbers = itertools.count()
         try:
             self._prepare(environment)
         except (UsageError, PreloadError, StoreError) as error:
@@ -63,9 +65,21 @@ class StandaloneDriver:
             seed=1,
             run=f"locust{os.getpid()}",
             sessions=environment.runner.target_user_count or 1,
+            session_config=dict(user_class.scenario.get("session", {})),
+            roster=Roster(),
         )
-        client = HttpClient(environment.host or "http://127.0.0.1:8000", _CONNECTIONS, _TIMEOUT)
-        self._traffic = Traffic(client, environment.events, None, _TIMEOUT)
+        url = environment.host or "http://127.0.0.1:8000"
+        client = HttpClient(url, _CONNECTIONS, _TIMEOUT)
+        self._traffic = Traffic(
+            client,
+            environment.events,
+            None,
+            _TIMEOUT,
+            sockets=Sockets(url, client, _TIMEOUT),
+            roster=self.world.roster,
+            validates=bool(user_class.scenario.get("validates")),
+        )
+        self._pauses = self.world.rng("pause")
         self._clerk = Clerk(self._traffic, lambda turn: None)
         user_class.prepare(self.world)
         nodes = range(int(self.world.options["nodes"]))
@@ -74,23 +88,24 @@ class StandaloneDriver:
         self._clerk.teach(lessons, self.world, nodes, lambda: False)
         if self._reaches_stores:
             user_class.furnish(self.world, self._stores)
+        user_class.begin(self.world, self._traffic, _say_event)
+        self._began = True
 
     def _end(self, **_: Any) -> None:
+        if not self._began:
+            return
+        self._user_class.end(self.world, _say_event)
         if self._reaches_stores:
             self._user_class.examine(self.world, self._stores, _say_event)
-        if self._sessions:
-            self._clerk.clean(
-                self._sessions, self.world, sorted({session.node for session in self._sessions})
-            )
+        self._clerk.clean(self.world.roster.remaining(), self.world, range(int(self.world.options["nodes"])))
         if self._reaches_stores:
             self._user_class.clear_away(self.world, self._stores)
 
     def enter(self, user: Any) -> Session:
         index = next(self._numbers)
-        node = index % int(self.world.options["nodes"])
-        session = Session(index, node, self.world.node_name(node))
-        self._traffic.open(session, self.world.config(), self.turn(user))
-        self._sessions.append(session)
+        session = self.world.session(index, index % int(self.world.options["nodes"]))
+        for wanted in user.opened(self.world, session):
+            self._traffic.open(wanted, self.world.config(), self.turn(user))
         return session
 
     def turn(self, user: Any) -> Turn:
@@ -101,7 +116,7 @@ class StandaloneDriver:
         return self._traffic.send(user.session, request, turn)
 
     def pause(self) -> float:
-        return self.world.rng("pause", next(self._numbers)).uniform(0.1, 0.5)
+        return self._pauses.uniform(0.1, 0.5)
 
 
 def _pairs(variable: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The base of every scenario: one Locust user is one KATO session.
+"""The base of every scenario: one Locust user is one KATO session, or one after the other.
 
 Under `kato-bench` a driver hands each user its turns by the schedule. Under plain `locust -f` the same class
 runs as Locust users do, one request after the other with a wait between them.
@@ -6,9 +6,10 @@ runs as Locust users do, one request after the other with a wait between them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
 
+import gevent
 from locust import User, events, task
 
 from bench.loadgen.client import Exchange
@@ -17,6 +18,7 @@ from bench.loadgen.world import Lesson, World
 
 if TYPE_CHECKING:
     from bench.loadgen.session import Session, Turn
+    from bench.loadgen.traffic import Traffic
 
 #: The addresses of the target's stores that are known, by name: redis, qdrant, clickhouse.
 Stores: TypeAlias = Mapping[str, str]
@@ -24,7 +26,7 @@ Stores: TypeAlias = Mapping[str, str]
 #: Keeps an event in the record: `note(kind, **fields)`.
 Note: TypeAlias = Callable[..., None]
 
-#: What a session sends, in order; each answer comes back as the value of the `yield`.
+#: What a user sends, in order; each answer comes back as the value of the `yield`.
 Script: TypeAlias = Generator[Request, Exchange, None]
 
 
@@ -54,6 +56,7 @@ class KatoUser(User):
     abstract = True
     scenario: ClassVar[dict[str, Any]]
     session: Session
+    world: World
 
     @classmethod
     def prepare(cls, world: World) -> None:
@@ -83,13 +86,39 @@ class KatoUser(User):
         """Take away what KATO leaves in its stores when the nodes are cleared; how much could not be."""
         return 0
 
+    @classmethod
+    def opened(cls, world: World, own: Session) -> Sequence[Session]:
+        """The sessions that are opened before the load begins, for the user whose session is `own`. None
+        where the script creates its session itself, and deletes it, and creates another one."""
+        return [own]
+
+    @classmethod
+    def begin(cls, world: World, traffic: Traffic, note: Note) -> None:
+        """Open what stands beside the sessions while the load goes on; `note` may be called until it ends.
+
+        Raises PreloadError where the target does not let it."""
+
+    @classmethod
+    def end(cls, world: World, note: Note) -> None:
+        """Close what `begin` has opened, and keep what is to be told of it as events."""
+
+    @classmethod
+    def seated(cls, world: World, session: Session) -> Self:
+        """A user that Locust does not run, for the sake of its script."""
+        user = cls.__new__(cls)
+        user.world, user.session = world, session
+        return user
+
     def script(self) -> Script:
-        """The requests of one session, without end."""
+        """The requests of one user, without end, whatever their answers are. Not two of one session are ever
+        open at once, so a script that needs several sessions may have them: `request.on(session)`, each with
+        an index of its own."""
         raise NotImplementedError
 
     @property
-    def world(self) -> World:
-        return self._driver.world
+    def node(self) -> int:
+        """Which of its world's nodes the session is on, from 0."""
+        return self.session.node - self.world.first_node
 
     @property
     def _driver(self) -> Driver:
@@ -97,6 +126,7 @@ class KatoUser(User):
         return driver
 
     def on_start(self) -> None:
+        self.world = self._driver.world
         self.session = self._driver.enter(self)
         self._script = self.script()
         self._request: Request | None = next(self._script)
@@ -132,3 +162,5 @@ def _drive_alone(environment: Any, **_: Any) -> None:
         from bench.loadgen.standalone import StandaloneDriver
 
         environment.kato_driver = StandaloneDriver(environment)
+        # Imports took seconds in which the loop's clock stood still: Locust's --run-time would lack them.
+        gevent.get_hub().loop.update_now()

@@ -257,9 +257,9 @@ def _ask_again(
         return None, None
     try:
         for request in sample.told:
-            if traffic.send(session, request, turn()).error:
+            if traffic.send(session, request.on(session), turn()).error:
                 return None, None
-        exchange = traffic.send(session, sample.question, turn())
+        exchange = traffic.send(session, sample.question.on(session), turn())
         return None if exchange.error else exchange.body, _most_predictions(sample, opened)
     finally:
         traffic.send(session, operations.delete(), turn())

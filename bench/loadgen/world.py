@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from bench.loadgen.roster import Roster
+from bench.loadgen.session import Session
 
 Vector: TypeAlias = Sequence[float]
 
@@ -17,7 +20,8 @@ MAX_NODES = 90
 class World:
     """`options`: the scenario's options, defaults filled in. `run`: letters and digits that make node names
     unique to a run. `corpus`: path of the user's own corpus, None = the built-in one. `shared`: what the
-    scenario's `prepare` made for its users. `sessions`: how many sessions the run keeps open."""
+    scenario's `prepare` made for its users. `sessions`: how many sessions the run keeps open. `first_node`:
+    where this world's nodes begin among those of the run, for a scenario that is part of another one."""
 
     options: dict[str, Any]
     seed: int
@@ -26,10 +30,17 @@ class World:
     corpus: str | None = None
     session_config: dict[str, Any] = field(default_factory=dict)
     shared: Any = None
+    first_node: int = 0
+    roster: Roster = field(default_factory=Roster)
 
     def node_name(self, node: int) -> str:
         """Letters, digits and underscores only, so that KATO's kb_id is the name plus its service suffix."""
         return f"bench_{self.run}_{node}"
+
+    def session(self, index: int, node: int) -> Session:
+        """A session, not opened yet, on the `node`-th node of this world."""
+        node += self.first_node
+        return Session(index, node, self.node_name(node))
 
     def config(self) -> dict[str, Any]:
         """The session config of every session. Predictions at observe time stay off unless asked for: two
@@ -43,9 +54,10 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """One pattern to learn before the load begins: its node's index, its events, and the vector of each event
-    if they have one."""
+    """One pattern to learn before the load begins: its node's index, its events, and of each event the vector
+    and the emotives if they have any."""
 
     node: int
     events: tuple[tuple[str, ...], ...]
     vectors: tuple[Vector, ...] = ()
+    emotives: tuple[Mapping[str, float], ...] = ()

@@ -15,6 +15,7 @@ OPERATIONS = (
     "delete",
     "finalize",
     "events",
+    "lookup",
 )
 
 PHASES = ("preload", "warmup", "measure", "cooldown")
@@ -45,6 +46,9 @@ LOST = frozenset({"dropped", "connect", "reset", "timeout", "unanswered"})
 #: asking predictions again (`bench.record.verified`), and an answer that was another one then.
 RECALL, RECALL_MISSING, KNOBS, PART = "recall", "recall_missing", "knobs", "part"
 VERIFIED, WRONG_ANSWER = "verified", "wrong_answer"
+#: An answer that breaks the contract and how; events of sessions that were caused and heard; how many
+#: patterns a node had learned at that moment, as far as this load process knows.
+INVALID, DELIVERY, LEARNED = "invalid", "delivery", "learned"
 
 #: A process of the run ended without a word (`name`, such as load-1).
 LOST_SOURCE = "process_lost"

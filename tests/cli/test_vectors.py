@@ -99,6 +99,7 @@ def test_an_early_end_of_the_bulk_load_leaves_nothing(
     process = start(
         *("run", "-s", "vectors", "--target", deployment["base_url"], "--qdrant-url", qdrant),
         *("--out", str(tmp_path), "--data", "vectors=60000", "--data", "patterns=2"),
+        *("--data", "dimension=128"),
     )
     deadline = time.monotonic() + 60
     while not set(collections(qdrant)) - before:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tomllib
 from typing import Any
 
@@ -13,7 +11,7 @@ from plan_texts import FULL, MEASURE, phase, plan_of
 
 from bench.cli import main
 from bench.flags import RunFlags, make_plan
-from bench.loadgen.catalogue import find, scenarios
+from bench.loadgen.catalogue import find
 from bench.plan import Plan
 from bench.preview import Preview, preview
 
@@ -67,7 +65,7 @@ def test_training_is_counted_by_what_it_learns() -> None:
 
 def test_vectors_are_four_bytes_a_component() -> None:
     plan = made("vectors", rate=0.001, warmup=0.0, duration=0.1, data=["vectors=1000", "patterns=1"])
-    assert sizes(plan)["qdrant"] == pytest.approx(1005 * 128 * 4, rel=1e-3)
+    assert sizes(plan)["qdrant"] == pytest.approx(1005 * 384 * 4, rel=1e-3)
 
 
 def test_stored_predictions_weigh_the_most() -> None:
@@ -86,51 +84,6 @@ def test_a_scenario_that_does_not_tell_its_mix_gets_a_bound() -> None:
     bound, told = preview(plan, about), previewed(plan)
     assert (bound.at_most, told.at_most) == (True, False)
     assert bound.written[0].bytes > told.written[0].bytes
-
-
-MIXES = {name: one.about["mix"] for name, one in scenarios().items() if "mix" in one.about}
-
-_WALK = """
-import json, sys
-from collections import Counter
-from pathlib import Path
-from bench.loadgen.child import load_user_class
-from bench.loadgen.client import Exchange
-from bench.loadgen.session import Session
-from bench.loadgen.world import World
-found = {}
-for name, path, options in json.loads(sys.argv[1]):
-    cls = load_user_class(Path(path))
-    world = World(options=options, seed=1, run="x", sessions=8)
-    cls.prepare(world)
-    counts = Counter()
-    for index in range(8):
-        user = cls.__new__(cls)
-        user.session = Session(index, 0, "n")
-        user.environment = type("E", (), {"kato_driver": type("D", (), {"world": world})()})()
-        script = user.script()
-        request = next(script)
-        for _ in range(400):
-            counts[request.operation] += 1
-            request = script.send(Exchange(error="unanswered"))
-    found[name] = {key: value / counts.total() for key, value in counts.items()}
-print(json.dumps(found))
-"""
-
-
-def test_the_mixes_that_scenarios_state_are_what_they_send() -> None:
-    """In a process of its own: scenarios import Locust."""
-    small = {"patterns": 20, "vectors": 300}
-    asked = []
-    for name in MIXES:
-        options = {key: option["default"] for key, option in find(name).about["options"].items()}
-        asked.append((name, str(find(name).path), options | {k: v for k, v in small.items() if k in options}))
-    done = subprocess.run(
-        [sys.executable, "-c", _WALK, json.dumps(asked)], capture_output=True, text=True, timeout=100
-    )
-    assert done.returncode == 0, done.stderr
-    for name, sent in json.loads(done.stdout).items():
-        assert sent == pytest.approx(MIXES[name], abs=0.03), name
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:

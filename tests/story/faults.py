@@ -15,7 +15,8 @@ def chat(*more: str, rate: int, expect: tuple[int, ...] = (0,)) -> dict[str, Any
 
 
 def vectors(*more: str, expect: tuple[int, ...] = (0,)) -> dict[str, Any]:
-    load = ["--rate", "20", "--warmup", "3", "--duration", _SECONDS, "--data", f"vectors={VECTORS}"]
+    load = ["--rate", "20", "--warmup", "3", "--duration", _SECONDS]
+    load += ["--data", f"vectors={VECTORS}", "--data", "dimension=128"]
     return bench("run", "--scenario", "vectors", *load, "--objective", RECALL, *more, expect=expect)
 
 

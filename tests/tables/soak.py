@@ -26,7 +26,7 @@ FOLDER = Path("results/runs/soak")
 _LOADS = {
     "chat": ["--rate", "20", "--data", "patterns=200"],
     "train": ["--rate", "4"],
-    "vectors": ["--rate", "10", "--data", "vectors=5000"],
+    "vectors": ["--rate", "10", "--data", "vectors=5000", "--data", "dimension=128"],
 }
 _TEACHING = ("learn", "sequence")
 #: Resident memory may end this much above where it was at a third of the way, beyond what was learned.
