@@ -45,7 +45,8 @@ def test_each_has_a_warm_up_and_ends(name: str) -> None:
 
 def test_smoke_is_short_and_allows_no_error() -> None:
     made = plan("smoke")
-    assert made.phases.warmup + made.phases.measure <= 15
+    assert made.scenario == "smoke"
+    assert made.phases.warmup + made.phases.measure <= 30
     assert made.objectives == ["errors <= 0%"]
 
 
