@@ -131,6 +131,24 @@ def test_a_log_becomes_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert words in said
 
 
+def test_the_plan_is_read_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log, file = tmp_path / "access.log", tmp_path / "plan.toml"
+    log.write_text("\n".join(a_log()))
+    with pytest.raises(SystemExit):
+        main(["mix", str(log), "-o", str(file)])
+    weights = tomllib.loads(file.read_text())["data"]
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", str(file), "--json"])
+    shown = capsys.readouterr()
+    assert ended.value.code == 0, shown.err
+    plan = json.loads(shown.out)["plan"]
+    assert plan["scenario"] == "mixed"
+    assert {name: plan["data"][name] for name in weights} == weights
+    assert plan["arrivals"]["kind"] == "poisson"
+    assert plan["phases"]["measure"] == 60
+
+
 def test_without_times_the_rate_is_the_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "access.log.gz"
     with gzip.open(log, "wt") as file:
