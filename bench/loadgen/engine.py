@@ -14,6 +14,7 @@ from typing import Any
 
 import gevent
 from gevent.event import Event
+from gevent.hub import Waiter, get_hub
 from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import LocalRunner
@@ -31,6 +32,9 @@ from bench.plan import Phases
 
 #: Seconds between the last preparation and the first due time, so that the first arrivals are not late.
 _LEAD = 0.05
+#: Seconds. Turns that fall due within so short a time of each other are given together: to set a timer costs
+#: as much as a request, on a virtual machine more.
+_GRAIN = 0.0002
 #: More turns that are due already are not given without a look at answers and signals.
 _TURNS_AT_ONCE = 200
 #: Longest wait for open requests, in seconds, once somebody has asked the run to stop.
@@ -44,11 +48,19 @@ class _Seat:
         self.session = session
         self.user: KatoUser | None = None
         self.turns: deque[Turn] = deque()
-        self.changed = Event()
+        self._waiter: Any = None
 
     def give(self, turn: Turn) -> None:
         self.turns.append(turn)
-        self.changed.set()
+        if self._waiter is not None:
+            # An Event would do, and costs several times as much.
+            get_hub().loop.run_callback(self._waiter.switch, None)
+            self._waiter = None
+
+    def wait(self) -> None:
+        """Until a turn is given."""
+        self._waiter = waiter = Waiter()
+        waiter.get()
 
 
 class Engine:
@@ -103,8 +115,7 @@ class Engine:
         while not seat.turns:
             if self._over:
                 raise StopUser
-            seat.changed.clear()
-            seat.changed.wait()
+            seat.wait()
         return seat.turns.popleft()
 
     def send(self, user: KatoUser, request: Request, turn: Turn) -> Exchange:
@@ -156,11 +167,8 @@ class Engine:
         self._timer.arm(time.monotonic())
 
     def _push(self, due: float, seat: _Seat) -> None:
-        if due >= self._ends:
-            return
-        heapq.heappush(self._due, (due, next(self._order), seat))
-        if self._due[0][0] == due:
-            self._timer.arm(due)
+        if due < self._ends:
+            heapq.heappush(self._due, (due, next(self._order), seat))
 
     def _push_user(self, seat: _Seat, due: float | None) -> None:
         """Who is due already takes its turn at once: there is nothing to wait for."""
@@ -169,8 +177,10 @@ class Engine:
         at, now = self._start + due, time.monotonic()
         if at <= now < self._ends and not self._stopped_early:
             seat.turns.append(self._taken_up(at, now))
-        else:
-            self._push(at, seat)
+            return
+        self._push(at, seat)
+        if self._due and self._due[0][0] == at:
+            self._timer.arm(at)
 
     def _taken_up(self, due: float, now: float) -> Turn:
         turn = Turn(due, now, phase_of(due - self._start, self._phases))
@@ -203,7 +213,7 @@ class Engine:
                 now = time.monotonic()
             if now >= self._ends:
                 return
-            self._timer.arm(self._due[0][0] if self._due else self._ends)
+            self._timer.arm(max(now + _GRAIN, self._due[0][0]) if self._due else self._ends)
             self._timer.wait()
 
     def _drain(self, deadline: float) -> None:

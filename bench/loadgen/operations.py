@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote
@@ -18,6 +19,7 @@ Emotives = Mapping[str, float]
 SOCKET = "WEBSOCKET"
 #: What the record's column holds; no honest answer counts so far.
 _MOST_ITEMS = 2**31 - 1
+_NUMBER = re.compile(rb"\s*(\d{1,12})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,8 @@ class Request:
         if self.counted is None:
             return -1
         start = answer.rfind(self.counted)
-        if start < 0:
-            return -1
-        digits = answer[start + len(self.counted) : start + len(self.counted) + 12].lstrip()
-        end = 0
-        while end < len(digits) and digits[end : end + 1].isdigit():
-            end += 1
-        return min(int(digits[:end]), _MOST_ITEMS) if end else -1
+        found = _NUMBER.match(answer, start + len(self.counted)) if start >= 0 else None
+        return min(int(found[1]), _MOST_ITEMS) if found else -1
 
 
 def _json(value: object) -> bytes:
