@@ -110,13 +110,15 @@ def test_a_stalling_server_is_seen_as_its_users_see_it(measure: Measure) -> None
 
 
 @pytest.mark.parametrize("utilisation", [0.5, 0.8])
-@pytest.mark.parametrize(("mode", "servers"), [("queue:0.02:7", 1), ("servers:2:0.04", 2)])
+@pytest.mark.parametrize(
+    ("mode", "servers", "seconds"), [("queue:0.02:7", 1, 0.02), ("servers:2:0.06", 2, 0.06)]
+)
 def test_a_queue_is_recorded_as_its_path_has_it(
-    measure: Measure, mode: str, servers: int, utilisation: float
+    measure: Measure, mode: str, servers: int, seconds: float, utilisation: float
 ) -> None:
     """M/M/1, and M/D/2: the same arrivals, served as the server says, by who is free first (Lindley; Kiefer
     and Wolfowitz)."""
-    rate = utilisation * 50
+    rate = utilisation * servers / seconds
     flags = ("--rate", str(rate), "--warmup", "0", "--duration", "20", "--seed", "5")
     run = measure(mode, *flags, sessions=2000)
     assert len(run.drawn) == len(run.due) == pytest.approx(20 * rate, rel=0.2)
