@@ -198,7 +198,9 @@ class Runner:
         ends = [end for end in final["ends"] if "in_flight_seconds" in end]
         gone = missing(self._plan, ends)
         failure = (
-            None if not ends and self._stop_wanted else _load_failure(final["ends"], gone, record, self._plan)
+            None
+            if not ends and self._stop_wanted
+            else _load_failure(final["ends"], [] if self._stop_wanted else gone, record, self._plan)
         )
         manifest.load = LoadEnds(
             ends=final["ends"],

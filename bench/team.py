@@ -61,7 +61,7 @@ class Team:
         self._overdue = self._load_seconds + phases.drain + _PATIENCE
         self._meeting = Rendezvous(len(members) if gathers else 0, lambda: time.monotonic() + _LEAD)
         self._gathers = gathers
-        self._stopped = False
+        self._stopped: set[int] = set()
 
     def hear(self, member: Member) -> bool:
         """Take what a member says; False when it will say nothing more."""
@@ -118,10 +118,11 @@ class Team:
             self._stop_others()
 
     def _stop_others(self) -> None:
-        if not self._stopped:
-            self._stopped = True
-            for number in self._meeting.behind(Step.OVER):
-                self._signal(self.members[number], signal.SIGTERM)
+        # One that is not here yet would die of the signal: it is told when it comes.
+        here = set(self._meeting.behind(Step.OVER)) - set(self._meeting.behind(Step.HERE))
+        for number in here - self._stopped:
+            self._stopped.add(number)
+            self._signal(self.members[number], signal.SIGTERM)
 
     def _give(self, orders: Orders) -> None:
         for number, go in orders:

@@ -133,6 +133,7 @@ class LoadProcess:
             Session(i, i % len(nodes), self._world.node_name(i % len(nodes)))
             for i in self._share.sessions(self._world.sessions)
         ]
+        self._meeting.meet(Step.HERE)
         began = time.monotonic()
         try:
             self._user_class.prepare(self._world)

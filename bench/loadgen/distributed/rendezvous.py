@@ -12,12 +12,13 @@ from enum import IntEnum
 class Step(IntEnum):
     """What a load process has come to. It may leave steps out, and never goes back."""
 
-    TAUGHT = 1
-    FURNISHED = 2
-    READY = 3
-    OVER = 4
-    CLEARED = 5
-    DONE = 6
+    HERE = 1
+    TAUGHT = 2
+    FURNISHED = 3
+    READY = 4
+    OVER = 5
+    CLEARED = 6
+    DONE = 7
 
 
 @dataclass(frozen=True, slots=True)
