@@ -17,6 +17,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bench.judging import judge
 from bench.plan import Arrivals, Phases, Plan, TargetPlan
 from bench.record.estimates import Estimates
@@ -54,18 +56,19 @@ def found_in(record: RunRecord, length: int) -> dict[str, Any]:
     assert phase is not None
     assert phase.end is not None
     metrics = record.metrics()
-    window = (phase.start, phase.end)
-    used = {
-        name: series.per_second(metrics.get(("process", name, "cpu_seconds_total")), *window)
-        for name in _COUNTED
-    }
-    rows = record.requests(["phase", "error", "bytes"]).to_pandas()
+    cpu = [metrics["process", name, "cpu_seconds_total"] for name in _COUNTED]
+    # From one sample to another within the phase: what lies between a sample and its end is not known.
+    times = cpu[0][0]
+    start, end = times[(times >= phase.start) & (times <= phase.end)][[0, -1]]
+    used = sum(float(np.diff(np.interp([start, end], *one))[0]) for one in cpu)
+    rows = record.requests(["done", "phase", "error", "bytes"]).to_pandas()
     measured = rows[rows["phase"] == "measure"]
     wrong = (measured["error"] != "") | ((measured["bytes"] != length) if length else False)
+    answered = (rows["error"] == "") & (rows["done"] >= start) & (rows["done"] < end)
     return {
-        "requests": round((estimates.rate().value or 0.0) * estimates.seconds),
-        "cpu_seconds": sum(one or 0.0 for one in used.values()) * estimates.seconds,
-        "seconds": estimates.seconds,
+        "requests": int(answered.sum()),
+        "cpu_seconds": used,
+        "seconds": float(end - start),
         "failures": int(wrong.sum()),
         "percentiles": {f"{q:g}": estimates.percentile(q).value for q in (0.5, 0.95, 0.99)},
         "peak_bytes": {

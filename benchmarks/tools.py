@@ -65,9 +65,10 @@ def client(load: Load) -> Round:
 
 
 def engine(load: Load, workload: str = "one_get", warmup: float = 1.0) -> Round:
-    """kato-bench's load engine: schedule, sessions, bookkeeping, recorder."""
+    """kato-bench's load engine: schedule, sessions, bookkeeping, recorder. Its CPU time is sampled once a
+    second, so that it takes a few seconds to tell it."""
     command = ["benchmarks.engine_run", workload, load.url, str(load.connections), str(warmup)]
-    return _python([*command, str(load.seconds), str(load.length), *_rate(load)], load)
+    return _python([*command, str(max(4.0, load.seconds)), str(load.length), *_rate(load)], load)
 
 
 def locust_user(kind: str) -> Callable[[Load], Round]:
