@@ -58,11 +58,11 @@ class Server:
 
 @contextmanager
 def null_server(core: int) -> Iterator[Server]:
-    """nginx with one worker where it is installed, else `benchmarks.null_server`; on the given core."""
+    """nginx with one worker where it is installed, else our own null server; on the given core."""
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
     if nginx is None:
-        with _python(["-m", "benchmarks.null_server", BODY], core) as url:
-            yield Server(url, "benchmarks/null_server.py (no nginx: apt install nginx-light)")
+        with _python(["-m", "bench.loadgen.null_server", "--body", BODY], core) as url:
+            yield Server(url, "bench/loadgen/null_server.py (no nginx: apt install nginx-light)")
         return
     with tempfile.TemporaryDirectory() as folder:
         port = free_ports(1)[0]
@@ -85,10 +85,11 @@ def truth_server(mode: str, core: int) -> Iterator[Server]:
 
 @contextmanager
 def _python(arguments: Sequence[str], core: int) -> Iterator[str]:
-    """A Python server that says its port first; its URL."""
+    """A Python server that says its port or URL first; its URL."""
     with _running([sys.executable, *arguments], core, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        yield f"http://{HOST}:{int(process.stdout.readline())}"
+        port = process.stdout.readline().decode().rpartition(":")[2]
+        yield f"http://{HOST}:{int(port)}"
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """A server that looks like KATO and does nothing: what a load generator measures against it is its own doing.
 
-    python -m bench.loadgen.null_server [--port N] [--size BYTES]     (prints its URL)
+    python -m bench.loadgen.null_server [--port N] [--size BYTES] [--body JSON]     (prints its URL)
 
 Every request is answered at once with the shortest answer that KATO's contract allows, predictions with a
-body of about BYTES bytes if that is longer. One thread, no event loop of a library, and no parser of headers:
+body of about BYTES bytes if that is longer; with `--body`, everything with that. One thread, no event loop of a library, and no parser of headers:
 it has to cost much less than the generator that is measured against it. `--fd N` serves on a listening socket
 that was inherited.
 """
@@ -33,7 +33,10 @@ _BODIES: dict[str, dict[str, Any]] = {
 
 
 def _answer(body: dict[str, Any]) -> bytes:
-    content = json.dumps(body, separators=(",", ":")).encode()
+    return _message(json.dumps(body, separators=(",", ":")).encode())
+
+
+def _message(content: bytes) -> bytes:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     return head % len(content) + content
 
@@ -83,13 +86,16 @@ def _body_length(data: bytes, end: int) -> int:
     return int(head[place + len(_LENGTH) :].split(b"\r\n", 1)[0]) if place >= 0 else 0
 
 
-def serve(listener: socket.socket, size: int = 0) -> None:
-    """Serve until the process is ended. `size`: of an answer to predictions, in bytes."""
+def _answers(size: int) -> dict[bytes, bytes]:
+    """By the last step of the path. `size`: of an answer to predictions, in bytes."""
     bodies = dict(_BODIES)
     if (missing := size - len(json.dumps(bodies["predictions"]))) > 0:
         bodies["predictions"] = {**bodies["predictions"], "padding": "x" * missing}
-    answers = {name.encode(): _answer(body) for name, body in bodies.items()}
-    other = _answer({"status": "okay"})
+    return {name.encode(): _answer(body) for name, body in bodies.items()}
+
+
+def serve(listener: socket.socket, answers: dict[bytes, bytes], other: bytes) -> None:
+    """Serve until the process is ended."""
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
         while True:
@@ -107,6 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.loadgen.null_server")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--size", type=int, default=0, help="bytes of an answer to predictions")
+    parser.add_argument("--body", help="of every answer, instead")
     parser.add_argument("--fd", type=int, help="a listening socket to serve on")
     options = parser.parse_args()
     if options.fd is None:
@@ -114,7 +121,10 @@ def main() -> None:
     else:
         listener = socket.socket(fileno=options.fd)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    serve(listener, options.size)
+    if options.body is None:
+        serve(listener, _answers(options.size), _answer({"status": "okay"}))
+    else:
+        serve(listener, {}, _message(options.body.encode()))
 
 
 if __name__ == "__main__":
