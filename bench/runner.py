@@ -87,7 +87,8 @@ class Runner:
         target = self._make_target(self._folder)
         try:
             manifests.write(self._folder, self._manifest)
-            self._say("starting the target")
+            plan = self._plan.target
+            self._say("starting the target" if plan.kind == "embedded" else f"looking at {plan.url}")
             facts = self._describe(target.start())
             manifests.write(self._folder, self._manifest)
             began = True

@@ -3,9 +3,9 @@
     python -m bench.loadgen.null_server [--port N] [--size BYTES] [--body JSON]     (prints its URL)
 
 Every request is answered at once with the shortest answer that KATO's contract allows, predictions with a
-body of about BYTES bytes if that is longer; with `--body`, everything with that. One thread, no event loop of a library, and no parser of headers:
-it has to cost much less than the generator that is measured against it. `--fd N` serves on a listening socket
-that was inherited.
+body of about BYTES bytes if that is longer; with `--body`, everything with that. One thread, no event loop
+of a library, and no parser of headers: it has to cost much less than the generator that is measured against
+it. `--fd N` serves on a listening socket that was inherited.
 """
 
 from __future__ import annotations
