@@ -19,7 +19,7 @@ from bench.record.reader import RunRecord
 
 from .conftest import environment, run
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 

@@ -25,7 +25,7 @@ from bench.cli import main
 from bench.record.finalise import HISTOGRAMS_TABLE, iterate_requests
 from bench.record.histograms import NEEDED, histogram_batches
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
 
 FLAGS = ("--rate", "90", "--duration", "3", "--seed", "7")
 

@@ -17,7 +17,7 @@ from namespaces import SHIFTS, Namespace, UnavailableError, namespaces, places, 
 
 from bench.record.reader import RunRecord
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
 
 OTHER_VERSION = """
 import bench

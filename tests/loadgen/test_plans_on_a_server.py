@@ -18,6 +18,8 @@ from bench.loadgen.arrivals import open_schedule
 from bench.record.reader import RunRecord
 from bench.report.page.timelines import marks_of
 
+pytestmark = pytest.mark.slow
+
 SERVER = Path(__file__).parents[1] / "truth" / "known_server.py"
 Ran = tuple[RunRecord, pd.DataFrame]
 

@@ -16,7 +16,7 @@ import redis
 from bench.record.reader import RunRecord
 from bench.record.verified import wrong_answers
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
 
 #: Eight teachers are opened before the sessions of the load, whatever there is to teach.
 TEACHERS, SESSIONS = 8, 6
