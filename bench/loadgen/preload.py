@@ -161,6 +161,8 @@ class Clerk:
         through one of its sessions. Returns how many of these requests failed, or were not sent because the
         target had not come to answer the others within `seconds`."""
         until = time.monotonic() + seconds
+        # They were opened by several senders, in an order that no seed gives.
+        sessions = sorted(sessions, key=lambda session: session.index)
         by_node: dict[int, Session] = {session.node: session for session in sessions if session.session_id}
         strangers = {
             node: Session(TEACHER, node, world.node_name(node)) for node in nodes if node not in by_node
