@@ -22,7 +22,7 @@ from bench.gate.pairs import SIDES, Outcome, Rules, Side, run_pairs
 from bench.gate.values import RunValues, run_values
 from bench.limits import seconds_of
 from bench.loadgen.catalogue import find
-from bench.measuring import interruptible, measure, say
+from bench.measuring import interrupt, interruptible, measure, say
 from bench.plan import Plan
 from bench.record.folder import MANIFEST, find_run
 from bench.record.reader import read_intact
@@ -113,7 +113,7 @@ def gate(scenario: str, load: RunFlags, flags: GateFlags, base: Path | None, *, 
         return run_values(measure(plan, base=base))
 
     # Between two measurements, which heed signals themselves, a signal ends the gate with what it has.
-    with interruptible(_interrupt):
+    with interruptible(interrupt):
         outcome = run_pairs(plans, measured, rules, clock=time.monotonic, say=say)
     undecided = outcome.verdict == "inconclusive" and not outcome.interrupted and outcome.error is None
     report = GateReport(
@@ -133,10 +133,6 @@ def gate(scenario: str, load: RunFlags, flags: GateFlags, base: Path | None, *, 
     if outcome.error is not None:
         raise outcome.error
     return gate_code(report) or (ExitCode.USAGE if unwritten else ExitCode.OK)
-
-
-def _interrupt() -> None:
-    raise KeyboardInterrupt
 
 
 def gate_code(report: GateReport) -> ExitCode:

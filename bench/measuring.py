@@ -33,11 +33,13 @@ Measure = Callable[[Plan], RunRecord]
 def measure(plan: Plan, *, base: Path | None = None, generator: Generator | None = None) -> RunRecord:
     """Run the plan once: a fresh embedded deployment, or fresh nodes of a URL target that are cleared
     afterwards. `base`: the folder of the runs. `generator`: what a load process can do here, None = as it is
-    remembered. Progress goes to stderr.
+    remembered; of workers elsewhere nothing is known. Progress goes to stderr.
 
     Raises BenchError where the run cannot be made; one that was stopped comes back as `interrupted`."""
     scenario = find(plan.scenario)
     corpus = _corpus_facts(Path(plan.corpus) if plan.corpus else None)
+    if generator is None and plan.loaders.bind is None:
+        generator = calibration.cached()
     with Supervisor() as supervisor, ProgressDisplay(plan.phases, sys.stderr) as display:
         runner = Runner(
             plan,
@@ -47,7 +49,7 @@ def measure(plan: Plan, *, base: Path | None = None, generator: Generator | None
             lambda folder: _make_target(plan, supervisor, folder),
             judge,
             base=base,
-            generator=generator or calibration.cached(),
+            generator=generator,
             watch=display.feed,
             say=say,
         )
@@ -110,6 +112,11 @@ def interruptible(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def interrupt() -> None:
+    """The end of what heeds no signals itself."""
+    raise KeyboardInterrupt
 
 
 def say(sentence: str) -> None:

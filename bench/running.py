@@ -15,7 +15,7 @@ from bench.collectors.process_tree import memory_bytes
 from bench.errors import ExitCode, decisive
 from bench.flags import RunFlags, target_plan
 from bench.gate import objectives
-from bench.measuring import interruptible, measure, say
+from bench.measuring import interrupt, interruptible, measure, say
 from bench.previewing import plan_from
 from bench.record.manifest import Manifest
 from bench.record.reader import RunRecord
@@ -31,18 +31,17 @@ def run_plan(
     """Run, print the summary (or JSON) on stdout, and return the exit code. `plan`: a plan file, or its name.
     Raises BenchError."""
     wanted = plan_from(scenario, flags, plan)
-    with interruptible(_interrupt):
-        generator = calibration.of_this_machine(say)
+    generator = None
+    # Workers elsewhere have machines of their own, of which this one tells nothing.
+    if wanted.loaders.bind is None:
+        with interruptible(interrupt):
+            generator = calibration.of_this_machine(say)
     if generator is not None:
         say(f"generator: {sentences.generator(generator)}")
         calibration.require_room(wanted, generator, wanted.loaders.number)
     record = measure(wanted, base=base, generator=generator)
     print_record(record, as_json=as_json)
     return exit_code(record)
-
-
-def _interrupt() -> None:
-    raise KeyboardInterrupt
 
 
 def exit_code(record: RunRecord) -> ExitCode:
