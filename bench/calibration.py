@@ -105,18 +105,26 @@ def require_room(plan: Plan, generator: Generator, processes: int = 1) -> None:
     if rate is not None and rate > most:
         raise UsageError(
             f"A rate of {rate:g}/s: a load process sends up to {words.requests(generator.ceiling)} here, and "
-            f"beyond half of that it delays what it measures; give at most {most:.0f}, or measure it anew "
+            f"beyond half of that it delays what it measures; give at most {int(most)}, or measure it anew "
             "with `kato-bench calibrate`."
         )
 
 
 def measure() -> Generator:
     """Calibrate now; takes some five seconds. Raises BenchError if it fails."""
+    try:
+        return _measure()
+    except OSError as error:
+        raise PartFailedError(f"{error.strerror or error}.") from error
+
+
+def _measure() -> Generator:
     with (
-        Supervisor() as supervisor,
         tempfile.TemporaryDirectory(prefix="kato-bench-") as folder,
+        Supervisor() as supervisor,
         socket.create_server(("127.0.0.1", 0), backlog=1024) as listener,
     ):
+        supervisor.remove_if_killed([Path(folder)])
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         ours, theirs = socket.socketpair()
         with ours:
@@ -142,6 +150,8 @@ def _start(
         name,
         [sys.executable, "-m", f"bench.loadgen.{name}", *arguments],
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        # Not the user's own folder: `python -m` would take modules from there.
+        cwd=folder,
         log=Path(folder) / f"{name}.log",
         fds=[passed.fileno()],
     )

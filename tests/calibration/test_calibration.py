@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -12,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import calibration
+from bench import calibration, measuring
 from bench.calibration import Round, cached, remember, require_room, summarise
 from bench.errors import PartFailedError, UsageError
+from bench.flags import RunFlags
 from bench.plan import Arrivals, Plan
 from bench.record.manifest import Generator
+from bench.running import run_plan
 
 KNOWN = Generator(
     ceiling=8000.0,
@@ -72,6 +75,12 @@ def test_more_is_refused_with_the_fix() -> None:
     ) as caught:
         require_room(Plan(arrivals=Arrivals(rate=4001.0)), KNOWN)
     assert "kato-bench calibrate" in str(caught.value)
+
+
+def test_the_rate_that_is_named_is_accepted() -> None:
+    known = KNOWN.model_copy(update={"ceiling": 8001.6})
+    with pytest.raises(UsageError, match="give at most 4000,"):
+        require_room(Plan(arrivals=Arrivals(rate=4001.0)), known)
 
 
 def test_users_have_no_rate_to_refuse() -> None:
@@ -130,11 +139,49 @@ def test_a_calibration_that_fails_stops_no_run(cache: Path, monkeypatch: pytest.
     assert "it died" in said[-1]
 
 
-def test_the_real_one_is_quick_and_plausible(cache: Path) -> None:
-    """Its own numbers agree: a process that needs so much CPU a request cannot send more than one in it."""
+def test_without_room_to_calibrate_a_run_goes_on(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(calibration.tempfile, "TemporaryDirectory", fail)
+    said: list[str] = []
+    assert calibration.of_this_machine(said.append) is None
+    assert "No usable temporary directory" in said[-1]
+
+
+def test_workers_elsewhere_are_not_judged_by_this_machine(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Reached(Exception):  # noqa: N818
+        pass
+
+    def make(*_: object, generator: Generator | None, **__: object) -> None:
+        assert generator is None
+        raise Reached
+
+    remember(KNOWN, calibration.cache_file())
+    monkeypatch.setattr(measuring, "Runner", make)
+    with pytest.raises(Reached):
+        run_plan("chat", RunFlags(rate=9000.0, expect_workers=2), None, as_json=True)
+    with pytest.raises(UsageError, match="give at most 8000"):
+        run_plan("chat", RunFlags(rate=9000.0, processes=2), None, as_json=True)
+
+
+def test_the_real_one_is_quick_and_plausible(tmp_path: Path, cache: Path) -> None:
+    """Its own numbers agree: a process that needs so much CPU a request cannot send more than one in it.
+
+    It takes no modules from where the user stands."""
+    other = tmp_path / "project"
+    for name in ("bench", "json"):
+        (other / name).mkdir(parents=True)
+        (other / name / "__init__.py").write_text("raise SystemExit('another package of that name')")
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "bench.cli", "calibrate", "--json"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-P", "-m", "bench.cli", "calibrate", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=other,
     )
     seconds = time.monotonic() - began
     assert done.returncode == 0, done.stderr
