@@ -20,13 +20,12 @@ from bench.gate.soundness import DISTURBED
 from bench.plan import load_shape
 from bench.record.manifest import MustMatch
 from bench.record.recall import as_kato_asks, recall_of
-from bench.record.verified import verification_of
 from bench.record.vocabulary import LOST, OPERATIONS
 from bench.stats.quantiles import required
 from bench.stats.series import mean, per_second
 
 if TYPE_CHECKING:
-    from bench.record.manifest import Totals
+    from bench.record.manifest import Totals, Verification
     from bench.record.reader import RunRecord
 
 #: A drift within a run is not among them: pairs in turns and one value a run take it in, and in short runs
@@ -142,6 +141,7 @@ def run_values(record: RunRecord) -> RunValues:
     reasons = soundness.reasons if soundness else []
     operations = [name for name in record.operations() if record.count(name).requests]
     counts = {name: record.count(None if name == ALL else name) for name in (*operations, ALL)}
+    errors = _errors(manifest.verification, counts)
     target = manifest.plan.target
     phase, metrics = record.phase("measure"), record.metrics()
     window = (phase.start, phase.end) if phase is not None and phase.end and phase.end > phase.start else None
@@ -152,9 +152,9 @@ def run_values(record: RunRecord) -> RunValues:
         reasons=[reason.sentence for reason in reasons],
         overloaded=any(reason.code == "overloaded" for reason in reasons),
         transient=any(reason.code in _TRANSIENT for reason in reasons),
-        values=_values(record, operations, _errors(record, counts), metrics, window),
+        values=_values(record, operations, counts, errors, metrics, window),
         requests={name: totals.requests for name, totals in counts.items()},
-        errors=_errors(record, counts),
+        errors=errors,
         must_match=manifest.fingerprint.must_match,
         foreign_cores=foreign_cores(manifest, metrics, window) if window else None,
         machine_busy=busy_share(metrics, window) if window else None,
@@ -171,10 +171,10 @@ def run_values(record: RunRecord) -> RunValues:
     )
 
 
-def _errors(record: RunRecord, counts: Mapping[str, Totals]) -> dict[str, int]:
+def _errors(verification: Verification | None, counts: Mapping[str, Totals]) -> dict[str, int]:
     """Failed requests of each operation. A wrong answer is none that anybody can use: it counts, too."""
     errors = {name: totals.errors for name, totals in counts.items()}
-    if (verification := verification_of(record.events())) is not None:
+    if verification is not None:
         for name in ("predict", ALL):
             if name in errors:
                 errors[name] = min(errors[name] + verification.wrong, counts[name].requests)
@@ -184,6 +184,7 @@ def _errors(record: RunRecord, counts: Mapping[str, Totals]) -> dict[str, int]:
 def _values(
     record: RunRecord,
     operations: list[str],
+    counts: Mapping[str, Totals],
     errors: Mapping[str, int],
     metrics: Metrics,
     window: tuple[float, float] | None,
@@ -192,11 +193,11 @@ def _values(
     found: dict[str, dict[str, float]] = {name: dict(_times(rows, name)) for name in operations}
     found[ALL] = (dict(_cpu(record, metrics, window)) if window else {}) | dict(_recall(record))
     for name, values in found.items():
-        totals = record.count(None if name == ALL else name)
-        if totals.requests:
-            values["errors"] = errors[name] / totals.requests
+        requests = counts[name].requests
+        if requests:
+            values["errors"] = errors[name] / requests
         if window:
-            values["rate"] = (totals.requests - errors[name]) / (window[1] - window[0])
+            values["rate"] = (requests - errors[name]) / (window[1] - window[0])
     return found
 
 
