@@ -46,6 +46,7 @@ def trial_outcome(record: RunRecord, goals: Sequence[Goal], ceiling_of: CeilingO
         times=tuple(_time(estimates, goal) for goal in goals),
         binding=replace(first, ceiling=ceiling_of(record)) if first else None,
         run=manifest.run,
+        warmed=manifest.settling.cut if manifest.settling else 0.0,
     )
 
 

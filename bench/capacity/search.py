@@ -184,7 +184,7 @@ class Search:
         rate = min(expected, self._settings.max_rate) / 2
         longest = self._settings.trial or TRIAL
         for goal, tally in zip(self._goals, probe.tallies, strict=True):
-            share = tally.requests / (probe.rate * probe.seconds)
+            share = tally.requests / probe.due
             needed = goal.sample / (rate * share * TRIALS_A_LOAD)
             allowed = self._settings.trial or LONGEST_TRIAL
             if needed > allowed:
@@ -203,7 +203,7 @@ class Search:
             return
         seconds = self._outcome.trial_seconds
         for goal, tally in pairs:
-            per_second = rate * tally.requests / (probe.rate * probe.seconds)
+            per_second = rate * tally.requests / probe.due
             needed = PREFLIGHT_MISSES / _turning(goal)
             seconds = max(seconds, min(PREFLIGHT_SECONDS, math.ceil(needed / per_second)))
         together = [Tally(0, 0) for _ in self._goals]

@@ -50,10 +50,10 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class TrialOutcome:
-    """`rate` and `seconds`: as asked for. `tallies`: one for each goal, in their order. `answered`:
-    successful answers per second, in the measure phase. `times`: for each goal with a time, the statistic
-    that it bounds, in seconds; None where the sample does not carry it. `conditions`: codes of the gate's
-    reasons."""
+    """`rate` and `seconds`: as asked for; the first `warmed` of these were still warm-up and count in nothing
+    else here. `tallies`: one for each goal, in their order. `answered`: successful answers per second.
+    `times`: for each goal with a time, the statistic that it bounds, in seconds; None where the sample does
+    not carry it. `conditions`: codes of the gate's reasons."""
 
     rate: float
     seconds: float
@@ -66,6 +66,12 @@ class TrialOutcome:
     binding: Binding | None = None
     run: str | None = None
     interrupted: bool = False
+    warmed: float = 0.0
+
+    @property
+    def due(self) -> float:
+        """Requests of all kinds that were due in what counts."""
+        return self.rate * (self.seconds - self.warmed)
 
 
 #: (requests per second, seconds measured) -> what came of it, on a deployment that is fresh each time.

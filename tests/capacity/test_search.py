@@ -8,7 +8,7 @@ import pytest
 
 from bench.capacity.goals import parse
 from bench.capacity.search import Search, SearchOutcome, SearchSettings
-from bench.capacity.trials import TrialOutcome
+from bench.capacity.trials import Tally, TrialOutcome
 from bench.errors import BenchError, UnreachableError, UsageError
 from tests.capacity.simulated import Queue, capacity
 
@@ -200,6 +200,19 @@ def test_a_trial_that_other_work_made_fail_is_repeated() -> None:
     assert found.low is not None
     assert undisturbed.low is not None
     assert found.low > 0.9 * undisturbed.low
+
+
+def test_a_probe_that_was_half_warm_up_asks_for_no_longer_trials() -> None:
+    """p95 takes 200 requests. Of 70/s, half of what is expected, 7 % predict: three trials of 14 s."""
+    settings = replace(PATIENT, trial=20.0)
+    queue = Queue(140, LATE, predictions=0.07)
+
+    def measure(rate: float, seconds: float) -> TrialOutcome:
+        outcome = queue(rate, seconds)
+        half = tuple(Tally(tally.requests // 2, tally.missed // 2) for tally in outcome.tallies)
+        return replace(outcome, tallies=half, warmed=seconds / 2)
+
+    assert search(measure, settings).trial_seconds == 20.0
 
 
 @pytest.mark.parametrize("way", ["mark", "raise"])
