@@ -9,13 +9,9 @@ KATO worker), send tokens with quotes (they break KATO's filters), touch more th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
-
 from bench.loadgen.operations import clear, observe, predict
-from bench.loadgen.user import KatoUser, Script
-from bench.loadgen.world import Lesson, World
-from scenarios import corpus
+from bench.loadgen.user import Script
+from scenarios.taught import TaughtUser
 
 SCENARIO = {
     "title": "conversations: observe, then predict, on many sessions over several nodes",
@@ -32,37 +28,12 @@ SCENARIO = {
 }
 
 
-class Chat(KatoUser):
+class Chat(TaughtUser):
     scenario = SCENARIO
 
-    @classmethod
-    def prepare(cls, world: World) -> None:
-        """`world.shared`: the learned patterns of each node."""
-        options = world.options
-        words = corpus.shared(world.corpus)
-        nodes, count = options["nodes"], max(1, options["patterns"])
-        patterns = words.patterns(
-            nodes * count, events=options["events"], symbols=options["symbols"], seed=world.seed
-        )
-        world.shared = words, [patterns[node::nodes] for node in range(nodes)]
-
-    @classmethod
-    def lessons(cls, world: World) -> Iterator[Lesson]:
-        _, patterns = world.shared
-        for number in range(world.options["patterns"]):
-            for node, learned in enumerate(patterns):
-                yield Lesson(node, learned[number])
-
     def script(self) -> Script:
-        words, patterns = self.world.shared
-        known = patterns[self.node]
-        rng = self.world.rng("chat", self.session.index)
-        longest = self.world.options["events"]
-        # The first conversation of each session is cut short at random, so that not all clear together.
-        length = rng.randint(1, longest)
-        while True:
-            for event in islice(words.conversation(rng.choice(known), rng), length):
+        for told in self.conversations(self.world.rng("chat", self.session.index)):
+            for event in told:
                 yield observe(event)
                 yield predict()
             yield clear()
-            length = longest

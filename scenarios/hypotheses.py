@@ -13,14 +13,12 @@ with each other's limits; that is what `--session max_predictions=N` shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from bench.errors import UsageError
 from bench.loadgen.grouping import groups
 from bench.loadgen.operations import clear, predict, sequence
-from bench.loadgen.user import KatoUser, Script
-from bench.loadgen.world import Lesson, World
-from scenarios import corpus
+from bench.loadgen.user import Script
+from bench.loadgen.world import World
+from scenarios.taught import Taught, TaughtUser
 
 SCENARIO = {
     "title": "alternatives of one history, each in a session of its own, all at the same time",
@@ -44,12 +42,11 @@ SCENARIO = {
 }
 
 
-class Hypotheses(KatoUser):
+class Hypotheses(TaughtUser):
     scenario = SCENARIO
 
     @classmethod
     def prepare(cls, world: World) -> None:
-        """`world.shared`: the text, and the learned patterns of each node."""
         options = world.options
         nodes, size = options["nodes"], options["alternatives"]
         # A closed model brings as many users as it likes: the last of them may lack company.
@@ -58,25 +55,11 @@ class Hypotheses(KatoUser):
                 f"--data sessions={world.sessions}: give a multiple of {nodes * size}, which is nodes times "
                 "alternatives"
             )
-        words = corpus.shared(world.corpus)
-        patterns = words.patterns(
-            nodes * options["patterns"],
-            events=options["events"],
-            symbols=options["symbols"],
-            seed=world.seed,
-        )
-        world.shared = words, [patterns[node::nodes] for node in range(nodes)]
-
-    @classmethod
-    def lessons(cls, world: World) -> Iterator[Lesson]:
-        _, patterns = world.shared
-        for number in range(world.options["patterns"]):
-            for node, learned in enumerate(patterns):
-                yield Lesson(node, learned[number])
+        super().prepare(world)
 
     def script(self) -> Script:
-        words, patterns = self.world.shared
-        known = patterns[self.node]
+        taught: Taught = self.world.shared
+        known = taught.known[self.node]
         size = self.world.options["alternatives"]
         count = groups(size, self.world.sessions)
         group, member = self.session.index % count, self.session.index // count
@@ -84,7 +67,7 @@ class Hypotheses(KatoUser):
         rng = self.world.rng("hypotheses", group)
         while True:
             pattern = rng.choice(known)
-            history = words.prompt(pattern, rng)
+            history = taught.words.prompt(pattern, rng)
             place = min(len(history), len(pattern) - 1)
             alternatives = [pattern[place], *(rng.choice(known)[place] for _ in range(1, size))]
             yield sequence((*history, alternatives[member % size]), learn_at_end=False)

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from itertools import islice
+from dataclasses import replace
 
 from bench.loadgen.operations import clear, observe, predict
-from bench.loadgen.user import KatoUser, Script
+from bench.loadgen.user import Script
 from bench.loadgen.world import Lesson, World
-from scenarios import corpus
+from scenarios.taught import TaughtUser
 
 SCENARIO = {
     "title": "visits: observe an item with its rating, then predict the next ones",
@@ -37,42 +37,23 @@ SCENARIO = {
 _CATEGORIES, _RATINGS = 20, 5
 
 
-class Recommend(KatoUser):
+class Recommend(TaughtUser):
     scenario = SCENARIO
 
     @classmethod
-    def prepare(cls, world: World) -> None:
-        """`world.shared`: the text, and of each node the learned visits, an item an event."""
-        options = world.options
-        words = corpus.shared(world.corpus)
-        nodes = options["nodes"]
-        visits = words.patterns(
-            nodes * options["patterns"], events=options["events"], symbols=1, seed=world.seed
-        )
-        world.shared = words, [visits[node::nodes] for node in range(nodes)]
-
-    @classmethod
     def lessons(cls, world: World) -> Iterator[Lesson]:
-        _, visits = world.shared
-        for number in range(world.options["patterns"]):
-            for node, learned in enumerate(visits):
-                items = [item for (item,) in learned[number]]
-                ratings = tuple({"rating": _rating(item)} for item in items)
-                yield Lesson(node, tuple(map(_event, items)), emotives=ratings)
+        """Visits: each token of a pattern is an item."""
+        for lesson in super().lessons(world):
+            items = [item for (item,) in lesson.events]
+            ratings = tuple({"rating": _rating(item)} for item in items)
+            yield replace(lesson, events=tuple(map(_event, items)), emotives=ratings)
 
     def script(self) -> Script:
-        words, visits = self.world.shared
-        known = visits[self.node]
-        rng = self.world.rng("recommend", self.session.index)
-        longest = self.world.options["events"]
-        # The first visit of each session is cut short at random, so that not all end together.
-        length = rng.randint(1, longest)
-        while True:
-            for (item,) in islice(words.conversation(rng.choice(known), rng), length):
+        for visit in self.conversations(self.world.rng("recommend", self.session.index)):
+            for (item,) in visit:
                 yield observe(_event(item), emotives={"rating": _rating(item)})
                 yield predict()
             yield clear()
-            length = longest
 
 
 def _event(item: str) -> tuple[str, str]:

@@ -10,13 +10,13 @@ sessions of one node, send tokens with quotes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from bench.loadgen.operations import create, delete, predict, sequence
 from bench.loadgen.session import Session
-from bench.loadgen.user import KatoUser, Script
-from bench.loadgen.world import Lesson, World
-from scenarios import corpus
+from bench.loadgen.user import Script
+from bench.loadgen.world import World
+from scenarios.taught import Taught, TaughtUser
 
 SCENARIO = {
     "title": "batch scoring: a session for each item, which is replayed, predicted from, and done",
@@ -36,40 +36,19 @@ SCENARIO = {
 _TTL = 600
 
 
-class Score(KatoUser):
+class Score(TaughtUser):
     scenario = SCENARIO
-
-    @classmethod
-    def prepare(cls, world: World) -> None:
-        """`world.shared`: the text, and the learned patterns of each node."""
-        options = world.options
-        words = corpus.shared(world.corpus)
-        nodes = options["nodes"]
-        patterns = words.patterns(
-            nodes * options["patterns"],
-            events=options["events"],
-            symbols=options["symbols"],
-            seed=world.seed,
-        )
-        world.shared = words, [patterns[node::nodes] for node in range(nodes)]
-
-    @classmethod
-    def lessons(cls, world: World) -> Iterator[Lesson]:
-        _, patterns = world.shared
-        for number in range(world.options["patterns"]):
-            for node, learned in enumerate(patterns):
-                yield Lesson(node, learned[number])
 
     @classmethod
     def opened(cls, world: World, own: Session) -> Sequence[Session]:
         return []
 
     def script(self) -> Script:
-        words, patterns = self.world.shared
-        known = patterns[self.node]
+        taught: Taught = self.world.shared
+        known = taught.known[self.node]
         rng = self.world.rng("score", self.session.index)
         while True:
-            window = words.prompt(rng.choice(known), rng)
+            window = taught.words.prompt(rng.choice(known), rng)
             opened = yield create(self.session.node_name, self.world.config(), _TTL)
             if opened.error:
                 continue

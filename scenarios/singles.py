@@ -11,6 +11,7 @@ from bench.loadgen.operations import Request
 from bench.loadgen.session import Session
 from bench.loadgen.user import KatoUser
 from scenarios.corpus import Event
+from scenarios.taught import Taught
 
 #: The operations that may be drawn.
 OPERATIONS = (
@@ -36,7 +37,7 @@ _HOUR = 3600
 
 
 class Singles:
-    """The requests of one user whose operations are drawn for it. `user.world.shared` is that of `chat`.
+    """The requests of one user whose operations are drawn for it. `user.world.shared` is a `Taught`.
 
     What its session cannot do yet waits in a queue, and comes before what is drawn later: learning until
     something was observed, deleting until there is a session that a newer one has taken the place of."""
@@ -44,8 +45,8 @@ class Singles:
     def __init__(self, user: KatoUser) -> None:
         self._world = user.world
         self._session = user.session
-        self._words, patterns = self._world.shared
-        self._known = patterns[user.node]
+        taught: Taught = self._world.shared
+        self._words, self._known = taught.words, taught.known[user.node]
         self._rng = self._world.rng("singles", self._session.index)
         self._drawn: list[str] = []
         self._waiting: list[Session] = []

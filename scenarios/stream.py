@@ -12,7 +12,7 @@ send tokens with quotes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.loadgen.client import Exchange
@@ -21,10 +21,10 @@ from bench.loadgen.preload import PreloadError
 from bench.loadgen.session import Session
 from bench.loadgen.subscribers import Subscribers
 from bench.loadgen.traffic import Traffic
-from bench.loadgen.user import KatoUser, Note, Script
-from bench.loadgen.world import Lesson, World
+from bench.loadgen.user import Note, Script
+from bench.loadgen.world import World
 from bench.record.vocabulary import DELIVERY
-from scenarios import corpus
+from scenarios.taught import Taught, TaughtUser
 
 SCENARIO = {
     "title": "subscribers of session events beside sessions that come and go",
@@ -52,36 +52,20 @@ _OBSERVED = 3
 
 
 @dataclass
-class _Data:
-    """`patterns`: by node. `subscribers`: None until the load begins."""
+class _Data(Taught):
+    """`subscribers`: None until the load begins."""
 
-    words: corpus.Corpus
-    patterns: list[list[corpus.Pattern]]
     subscribers: Subscribers | None = None
 
 
-class Stream(KatoUser):
+class Stream(TaughtUser):
     scenario = SCENARIO
 
     @classmethod
     def prepare(cls, world: World) -> None:
         """`world.shared`: a `_Data`."""
-        options = world.options
-        words = corpus.shared(world.corpus)
-        nodes = options["nodes"]
-        patterns = words.patterns(
-            nodes * options["patterns"],
-            events=options["events"],
-            symbols=options["symbols"],
-            seed=world.seed,
-        )
-        world.shared = _Data(words, [patterns[node::nodes] for node in range(nodes)])
-
-    @classmethod
-    def lessons(cls, world: World) -> Iterator[Lesson]:
-        for number in range(world.options["patterns"]):
-            for node, learned in enumerate(world.shared.patterns):
-                yield Lesson(node, learned[number])
+        taught = Taught.of(world)
+        world.shared = _Data(taught.words, taught.known)
 
     @classmethod
     def opened(cls, world: World, own: Session) -> Sequence[Session]:
@@ -100,7 +84,7 @@ class Stream(KatoUser):
 
     def script(self) -> Script:
         data: _Data = self.world.shared
-        known = data.patterns[self.node]
+        known = data.known[self.node]
         rng = self.world.rng("stream", self.session.index)
         while True:
             told = data.words.conversation(rng.choice(known), rng)[:_OBSERVED]

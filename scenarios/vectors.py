@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,12 @@ import numpy as np
 from bench.loadgen import recall
 from bench.loadgen.operations import clear, learn, observe, predict
 from bench.loadgen.qdrant import Collection, Qdrant, StoreError
-from bench.loadgen.user import KatoUser, Note, Script, Stores
+from bench.loadgen.user import Note, Script, Stores
 from bench.loadgen.world import Lesson, World
 from bench.record.vocabulary import RECALL_MISSING
-from scenarios import corpus, embeddings
+from scenarios import embeddings
 from scenarios.embeddings import Matrix
+from scenarios.taught import Taught, TaughtUser
 
 SCENARIO = {
     "title": "observations with vectors, on large collections; recall is probed at the end",
@@ -72,37 +73,31 @@ _PROBE_SECONDS = 180.0
 
 
 @dataclass
-class _Data:
-    """`patterns`, `bulk`: by node. `queries` are the vectors of events that no collection holds."""
+class _Data(Taught):
+    """`bulk`: by node. `queries` are the vectors of events that no collection holds."""
 
-    words: corpus.Corpus
     embedded: embeddings.Embeddings
-    patterns: list[list[corpus.Pattern]]
     bulk: list[Matrix]
     queries: Matrix
 
 
-class Vectors(KatoUser):
+class Vectors(TaughtUser):
     scenario = SCENARIO
 
     @classmethod
     def prepare(cls, world: World) -> None:
         """`world.shared`: a `_Data`."""
         options = world.options
-        nodes, symbols = options["nodes"], options["symbols"]
-        words = corpus.shared(world.corpus)
-        embedded = embeddings.fit(words, options["dimension"], seed=world.seed)
-        patterns = words.patterns(
-            nodes * options["patterns"], events=options["events"], symbols=symbols, seed=world.seed
-        )
-        size = options["vectors"]
+        nodes, size = options["nodes"], options["vectors"]
+        taught = Taught.of(world)
+        embedded = embeddings.fit(taught.words, options["dimension"], seed=world.seed)
         _, matrix = embedded.distinct(
-            words, nodes * size + options["queries"], symbols=symbols, seed=world.seed
+            taught.words, nodes * size + options["queries"], symbols=options["symbols"], seed=world.seed
         )
         world.shared = _Data(
-            words,
+            taught.words,
+            taught.known,
             embedded,
-            [patterns[node::nodes] for node in range(nodes)],
             [matrix[node * size : (node + 1) * size] for node in range(nodes)],
             matrix[nodes * size :],
         )
@@ -111,10 +106,9 @@ class Vectors(KatoUser):
     def lessons(cls, world: World) -> Iterator[Lesson]:
         data: _Data = world.shared
         noise = np.random.default_rng(world.seed)
-        for number in range(world.options["patterns"]):
-            for node, learned in enumerate(data.patterns):
-                pattern = learned[number]
-                yield Lesson(node, pattern, tuple(_numbers(_noisy(data.embedded.embed_all(pattern), noise))))
+        for lesson in super().lessons(world):
+            vectors = _numbers(_noisy(data.embedded.embed_all(lesson.events), noise))
+            yield replace(lesson, vectors=tuple(vectors))
 
     @classmethod
     def furnish(cls, world: World, stores: Stores) -> None:
@@ -154,19 +148,14 @@ class Vectors(KatoUser):
 
     def script(self) -> Script:
         data: _Data = self.world.shared
-        known = data.patterns[self.node]
         rng = self.world.rng("vectors", self.session.index)
         noise = np.random.default_rng([self.world.seed, self.session.index])
-        # The first conversation of each session is cut short at random, so that not all end together.
-        length = rng.randint(1, self.world.options["events"])
-        while True:
-            told = data.words.conversation(rng.choice(known), rng)[:length]
+        for told in self.conversations(rng):
             vectors = _numbers(_noisy(data.embedded.embed_all(told), noise))
             for event, vector in zip(told, vectors, strict=True):
                 yield observe(event, [vector])
             yield predict()
             yield learn() if rng.random() < _LEARN_SHARE else clear()
-            length = self.world.options["events"]
 
 
 def _collection(qdrant: Qdrant, world: World, node: int) -> Collection:
