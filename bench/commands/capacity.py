@@ -54,26 +54,9 @@ def search_(
     json_: options.Json = False,
 ) -> None:
     """Find the highest rate at which the objectives hold, as an interval, and what binds there."""
-    from bench.flags import RunFlags
+    flags = options.run_flags(locals())
     from bench.sizing import SearchFlags, search
 
-    flags = RunFlags(
-        target=target,
-        stores={"redis": redis_url, "qdrant": qdrant_url, "clickhouse": clickhouse_url},
-        rate=rate,
-        warmup=warmup,
-        seed=seed,
-        timeout=timeout,
-        connections=connections,
-        workers=workers,
-        profile=profile,
-        set=set_,
-        data=data,
-        session=session,
-        tag=tag,
-        objective=objective,
-        corpus=corpus,
-    )
     chosen = SearchFlags(max_rate, trial, width, budget, confirm)
     raise typer.Exit(search(scenario, flags, chosen, out, as_json=json_))
 
@@ -108,26 +91,9 @@ def growth_(
     json_: options.Json = False,
 ) -> None:
     """Measure what operations and memory cost as a node learns, and where an objective breaks."""
-    from bench.flags import RunFlags
+    flags = options.run_flags(locals())
     from bench.sizing import growth
 
-    flags = RunFlags(
-        target=target,
-        stores={"redis": redis_url, "qdrant": qdrant_url, "clickhouse": clickhouse_url},
-        rate=rate,
-        warmup=warmup,
-        seed=seed,
-        timeout=timeout,
-        connections=connections,
-        workers=workers,
-        profile=profile,
-        set=set_,
-        data=data,
-        session=session,
-        tag=tag,
-        objective=objective,
-        corpus=corpus,
-    )
     raise typer.Exit(growth(scenario, flags, sizes, out, as_json=json_))
 
 

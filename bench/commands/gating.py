@@ -92,24 +92,11 @@ def gate(
     json_: options.Json = False,
 ) -> None:
     """Measure two targets in turn and say whether the candidate got worse: exit code 0, 4 or 5."""
-    from bench.flags import RunFlags
+    even = {"rate": _RATE if rate is None else rate, "arrivals": arrivals or "constant"}
+    load = options.run_flags({**locals(), **even})
     from bench.gating import GateFlags
     from bench.gating import gate as run_gate
 
-    load = RunFlags(
-        rate=_RATE if rate is None else rate,
-        arrivals=arrivals or "constant",
-        warmup=warmup,
-        duration=duration,
-        seed=seed,
-        data=data,
-        session=session,
-        corpus=corpus,
-        connections=connections,
-        timeout=timeout,
-        tag=tag,
-        verify=verify,
-    )
     flags = GateFlags(
         baseline=baseline,
         candidate=candidate,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from bench.flags import RunFlags
 
 Out = Annotated[Path | None, typer.Option("--out", help="folder of the runs [default: results/runs]")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON object on stdout")]
@@ -109,3 +114,14 @@ GivenSeed = Annotated[
 GivenTimeout = Annotated[
     float | None, typer.Option("--timeout", help="seconds until a request has failed (default: 30)")
 ]
+
+
+def run_flags(parameters: Mapping[str, Any]) -> RunFlags:
+    """Those of a command's parameters that are flags of a run. Hand in its `locals()`, as its first
+    statement; what the command does not take is not given."""
+    from bench.flags import RunFlags
+    from bench.targets.stores import STORES
+
+    given = {name.removesuffix("_"): value for name, value in parameters.items()}
+    flags = {flag.name: given[flag.name] for flag in fields(RunFlags) if flag.name in given}
+    return RunFlags(stores={store: given.get(f"{store}_url") for store in STORES}, **flags)

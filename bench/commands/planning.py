@@ -47,35 +47,7 @@ def plan_(
     json_: options.Json = False,
 ) -> None:
     """Say what `run` with the same plan and flags would do: requests, time, sessions, data. Loads nothing."""
-    from bench.flags import RunFlags
+    flags = options.run_flags(locals())
     from bench.previewing import show_plan
 
-    flags = RunFlags(
-        target=target,
-        stores={"redis": redis_url, "qdrant": qdrant_url, "clickhouse": clickhouse_url},
-        rate=rate,
-        users=users,
-        arrivals=arrivals,
-        think=think,
-        warmup=warmup,
-        duration=duration,
-        seed=seed,
-        timeout=timeout,
-        connections=connections,
-        processes=processes,
-        expect_workers=expect_workers,
-        master_bind=master_bind,
-        worker_wait=worker_wait,
-        workers=workers,
-        profile=profile,
-        set=set_,
-        fault=fault,
-        data=data,
-        session=session,
-        tag=tag,
-        objective=objective,
-        corpus=corpus,
-        keep_data=keep_data,
-        verify=verify,
-    )
     raise typer.Exit(show_plan(scenario, flags, plan=plan, as_toml=toml, as_json=json_))

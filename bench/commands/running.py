@@ -48,37 +48,9 @@ def run(
     json_: options.Json = False,
 ) -> None:
     """Load a deployment as a plan or flags say, and say what was measured. Flags hold against the plan."""
-    from bench.flags import RunFlags
+    flags = options.run_flags(locals())
     from bench.running import run_plan
 
-    flags = RunFlags(
-        target=target,
-        stores={"redis": redis_url, "qdrant": qdrant_url, "clickhouse": clickhouse_url},
-        rate=rate,
-        users=users,
-        arrivals=arrivals,
-        think=think,
-        warmup=warmup,
-        duration=duration,
-        seed=seed,
-        timeout=timeout,
-        connections=connections,
-        processes=processes,
-        expect_workers=expect_workers,
-        master_bind=master_bind,
-        worker_wait=worker_wait,
-        workers=workers,
-        profile=profile,
-        set=set_,
-        fault=fault,
-        data=data,
-        session=session,
-        tag=tag,
-        objective=objective,
-        corpus=corpus,
-        keep_data=keep_data,
-        verify=verify,
-    )
     raise typer.Exit(run_plan(scenario, flags, out, plan=plan, as_json=json_))
 
 

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import typer
 from plan_texts import FULL, MEASURE, phase, plan_of
 
+from bench.commands.capacity import growth_, search_
+from bench.commands.gating import gate
 from bench.commands.planning import plan_
 from bench.commands.running import run
 from bench.courses import Ramp
 from bench.errors import UsageError
+from bench.flags import RunFlags
 from bench.plan import Arrivals, LoadersPlan
 
 CLOSED = phase("closed = { users = 3, think = 0.5 }")
 STEADY = phase("constant = { rate = 8 }")
 RAMP = phase("ramp = { from = 1, to = 9 }")
+GATES_OWN = (
+    "baseline candidate pairs max_pairs budget tolerance error_tolerance on_inconclusive junit markdown "
+    "save_baseline"
+)
 TWO = phase(duration='"10s"', phase='"warmup"') + RAMP + phase(duration='"60s"')
 
 
@@ -128,6 +137,32 @@ def test_another_scenario_has_other_options() -> None:
     with pytest.raises(UsageError, match=r"plan\.toml, line 6: patterns: this scenario has no such option"):
         plan_of(MEASURE + "[data]\npatterns = 4\n", scenario="train")
     assert plan_of(MEASURE + "[data]\nnodes = 2\n", scenario="train").data["nodes"] == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "does", "others"),
+    [
+        (run, "bench.running.run_plan", "plan scenario out json_"),
+        (plan_, "bench.previewing.show_plan", "plan scenario toml json_"),
+        (search_, "bench.sizing.search", "scenario max_rate trial width budget confirm out json_"),
+        (growth_, "bench.sizing.growth", "scenario sizes out json_"),
+        (gate, "bench.gating.gate", f"{GATES_OWN} scenario out json_"),
+    ],
+)
+def test_every_flag_arrives(
+    command: Callable[..., None], does: str, others: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but those of the command's own are flags of a run."""
+    handed: list[object] = []
+    monkeypatch.setattr(does, lambda *arguments, **_: handed.extend(arguments))
+    given = {name: object() for name in inspect.signature(command).parameters}
+    with pytest.raises(typer.Exit):
+        command(**given)
+    (flags,) = (one for one in handed if isinstance(one, RunFlags))
+    for name in given.keys() - set(others.split()):
+        store = name.removesuffix("_url")
+        arrived = getattr(flags, name.removesuffix("_")) if store == name else flags.stores[store]
+        assert arrived is given[name], name
 
 
 def test_plan_takes_every_flag_of_run() -> None:
