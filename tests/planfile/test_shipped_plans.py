@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import threading
 from itertools import pairwise
 from pathlib import Path
 
@@ -117,5 +119,41 @@ def test_a_wrong_scenario_is_told_with_its_line(tmp_path: Path) -> None:
 
 
 def test_a_plan_may_come_on_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO((shipped.FOLDER / "spike.toml").read_text()))
+    content = io.BytesIO((shipped.FOLDER / "spike.toml").read_bytes())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(content))
     assert plan("-") == plan("spike")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_standard_input_is_utf_8_wherever_it_is_read(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (shipped.FOLDER / "spike.toml").read_text(encoding="utf-8") + '\n[tags]\nplace = "Zürich"\n'
+
+    def sent(content: bytes) -> Plan:
+        # In the C locale Python reads what is not UTF-8 as surrogates, which no record can hold.
+        stream = io.TextIOWrapper(io.BytesIO(content), encoding=encoding, errors="surrogateescape")
+        monkeypatch.setattr("sys.stdin", stream)
+        return plan("-")
+
+    assert sent(text.encode()).tags == {"place": "Zürich"}
+    with pytest.raises(UsageError, match="standard input is not UTF-8"):
+        sent(text.encode("latin-1"))
+    with pytest.raises(UsageError, match="standard input is larger than 1 MiB"):
+        sent(b"#" * 2_000_000)
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(UsageError, match="standard input is closed"):
+        plan("-")
+
+
+def test_a_plan_may_come_through_a_pipe_with_a_name(tmp_path: Path) -> None:
+    """As the shell's `<(...)` does."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writing = threading.Thread(target=pipe.write_bytes, args=[(shipped.FOLDER / "spike.toml").read_bytes()])
+    writing.start()
+    assert plan(str(pipe)) == plan("spike")
+    writing.join()
+
+
+def test_a_name_that_no_file_can_have() -> None:
+    with pytest.raises(UsageError, match="cannot be read: File name too long"):
+        shipped.load("a" * 300)
