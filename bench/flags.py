@@ -199,10 +199,9 @@ def _session(flags: RunFlags, file: PlanFile | None) -> dict[str, object]:
 
 
 def _require_no_deadlock(plan: Plan) -> None:
-    sessions = plan.users or int(plan.data["sessions"])
     if plan.session.get("process_predictions") and "deadlock" not in plan.target.faults:
         nodes = int(plan.data["nodes"])
-        if sessions > nodes:
+        if plan.sessions > nodes:
             raise UsageError(
                 "--session process_predictions=true: with predictions at observe time, two sessions of one "
                 "node that observe at once stop a KATO worker for ever; give at most one session per node "

@@ -85,7 +85,7 @@ def preview(plan: Plan, about: Mapping[str, Any]) -> Preview:
         spread=2 * math.sqrt(math.fsum(_variance(part) for part in plan.parts)),
         most=plan.closed,
         peak=plan.peak,
-        sessions=plan.users or int(plan.data.get("sessions", 1)),
+        sessions=plan.sessions,
         nodes=nodes,
         learned=int(plan.data.get("patterns", 0)) * nodes,
         vectors=int(plan.data.get("vectors", 0)) * nodes,
@@ -122,7 +122,7 @@ def _written(plan: Plan, about: Mapping[str, Any], nodes: int, requests: float) 
     observed = before * events + requests * (an_observe + events * a_sequence)
     learned = before + requests * about.get("learning", shares.get("learn", 0.0))
     left = max(0.0, shares.get("create", 0.0) - shares.get("delete", 0.0))
-    sessions = (plan.users or int(data.get("sessions", 1))) + requests * left
+    sessions = plan.sessions + requests * left
     yield _in_redis(plan, sessions, observed, learned, tokens, dimension)
     yield Written(
         "clickhouse",
