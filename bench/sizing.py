@@ -169,7 +169,7 @@ def growth(
     scenario = find(scenario_name)
     sizes = _sizes(scenario, sizes_text)
     bounds = parse_bounds(flags.objective, scenario.about["operations"])
-    start = flags.rate or min(GROWTH_RATE, scenario.about["defaults"]["rate"])
+    start = min(GROWTH_RATE, scenario.about["defaults"]["rate"]) if flags.rate is None else flags.rate
     data = list(flags.data)
     if any(text.partition("=")[0].strip() == PATTERNS for text in data):
         raise UsageError(f"--data {PATTERNS}: growth goes through sizes itself; say which with --sizes.")
@@ -287,7 +287,7 @@ def _settings(scenario: Scenario, flags: RunFlags, chosen: SearchFlags) -> Searc
     if not 0.01 <= chosen.width <= 0.5:
         raise UsageError(f"--width {chosen.width:g}: give a share from 0.01 to 0.5.")
     return SearchSettings(
-        start=flags.rate or scenario.about["defaults"]["rate"],
+        start=scenario.about["defaults"]["rate"] if flags.rate is None else flags.rate,
         trial=chosen.trial,
         width=chosen.width,
         max_rate=chosen.max_rate or math.inf,

@@ -78,6 +78,17 @@ def test_wrong_flags(arguments: list[str], words: str, tmp_path: Path) -> None:
     assert list(tmp_path.glob("results/runs/*")) == []
 
 
+@pytest.mark.parametrize("command", ["search", "growth"])
+def test_no_capacity_is_measured_at_rate_0(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as refused:
+        main(["capacity", command, "--objective", "p95(predict)<50ms", "--rate", "0"])
+    assert refused.value.code == 2
+    assert "--rate 0: give requests a second from 0.001" in capsys.readouterr().err
+
+
 def test_an_unreachable_target_is_named_in_time(tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
