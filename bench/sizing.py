@@ -24,7 +24,7 @@ from bench.capacity.observe import trial_outcome
 from bench.capacity.search import Search, SearchOutcome, SearchSettings
 from bench.capacity.trials import TrialOutcome
 from bench.errors import ExitCode, UsageError, decisive
-from bench.flags import RunFlags, make_plan
+from bench.flags import RunFlags, make_plan, pairs
 from bench.gate.objectives import Objective
 from bench.limits import SHORTEST, require_rate, seconds_of, within
 from bench.loadgen.catalogue import Scenario, find, option_values
@@ -170,10 +170,10 @@ def growth(
     sizes = _sizes(scenario, sizes_text)
     bounds = parse_bounds(flags.objective, scenario.about["operations"])
     start = min(GROWTH_RATE, scenario.about["defaults"]["rate"]) if flags.rate is None else flags.rate
-    data = list(flags.data)
-    if any(text.partition("=")[0].strip() == PATTERNS for text in data):
+    data, given = list(flags.data), pairs("--data", flags.data)
+    if PATTERNS in given:
         raise UsageError(f"--data {PATTERNS}: growth goes through sizes itself; say which with --sizes.")
-    if not any(text.startswith(f"{NODES}=") for text in data):
+    if NODES not in given:
         # Cost depends on the patterns of a node: more nodes would only take longer to teach.
         data.append(f"{NODES}=1")
     plan = make_plan(
