@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from bench.errors import UsageError
 from bench.loadgen.operations import extend, learned, predict, sequence
 from bench.loadgen.traffic import Traffic
-from bench.loadgen.user import KatoUser, Note, Script
-from bench.loadgen.world import Lesson, World
+from bench.loadgen.user import Note, Script
+from bench.loadgen.world import World
 from bench.record.vocabulary import LEARNED
 from scenarios import corpus
+from scenarios.taught import Taught, TaughtUser
 
 SCENARIO = {
     "title": "one and the same prediction, while the node learns more and more patterns",
@@ -53,12 +54,10 @@ def _nothing(kind: str, **fields: object) -> None:
 
 
 @dataclass
-class _Data:
-    """`known`: what each node knows to begin with, `supply` what comes after that, of which `taken` is out
-    already, `learned` how many patterns each node has, `told` how many it had in the last event."""
+class _Data(Taught):
+    """`supply`: what comes after the patterns that the nodes know to begin with, of which `taken` is out
+    already; `learned`: how many patterns each node has, `told` how many it had in the last event."""
 
-    words: corpus.Corpus
-    known: list[list[corpus.Pattern]]
     supply: Iterator[corpus.Pattern]
     taken: list[corpus.Pattern]
     learned: list[int]
@@ -77,7 +76,7 @@ class _Data:
             self.note(LEARNED, node=name, patterns=self.learned[node])
 
 
-class Growth(KatoUser):
+class Growth(TaughtUser):
     scenario = SCENARIO
 
     @classmethod
@@ -95,12 +94,6 @@ class Growth(KatoUser):
         first = list(itertools.islice(supply, nodes * count))
         known = [first[node::nodes] for node in range(nodes)]
         world.shared = _Data(words, known, supply, [], [count] * nodes, [count] * nodes)
-
-    @classmethod
-    def lessons(cls, world: World) -> Iterator[Lesson]:
-        for node, patterns in enumerate(world.shared.known):
-            for pattern in patterns:
-                yield Lesson(node, pattern)
 
     @classmethod
     def begin(cls, world: World, traffic: Traffic, note: Note) -> None:

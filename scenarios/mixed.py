@@ -17,7 +17,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, zip_longest
 from typing import Protocol
 
 from bench.errors import UsageError
@@ -141,9 +141,10 @@ class Mixed(KatoUser):
 
     @classmethod
     def lessons(cls, world: World) -> Iterator[Lesson]:
-        for part, inner in world.shared.worlds.items():
-            for lesson in _user(part).lessons(inner):
-                yield replace(lesson, node=lesson.node + inner.first_node)
+        """The parts take turns, as the nodes of a part do."""
+        parts = (_lessons(_user(part), inner) for part, inner in world.shared.worlds.items())
+        for turn in zip_longest(*parts):
+            yield from (lesson for lesson in turn if lesson is not None)
 
     @classmethod
     def opened(cls, world: World, own: Session) -> Sequence[Session]:
@@ -194,6 +195,12 @@ def _part(name: str) -> str:
 
 def _user(part: str) -> type[KatoUser]:
     return _SCENARIOS.get(part, chat.Chat)
+
+
+def _lessons(user: type[KatoUser], inner: World) -> Iterator[Lesson]:
+    """What a part is to learn, on the nodes that it has among those of the mix."""
+    for lesson in user.lessons(inner):
+        yield replace(lesson, node=lesson.node + inner.first_node)
 
 
 def _inner(world: World, user: type[KatoUser], first_node: int, nodes: int) -> World:

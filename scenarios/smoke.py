@@ -11,7 +11,7 @@ all of its keys (`--data scans=false` leaves the first three out); predict at ob
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from bench.loadgen.operations import (
     ask,
@@ -33,9 +33,9 @@ from bench.loadgen.operations import (
     stm,
 )
 from bench.loadgen.session import Session
-from bench.loadgen.user import KatoUser, Script
-from bench.loadgen.world import Lesson, World
-from scenarios import corpus
+from bench.loadgen.user import Script
+from bench.loadgen.world import World
+from scenarios.taught import Taught, TaughtUser
 
 SCENARIO = {
     "title": "every endpoint once per round, every answer checked against KATO's contract",
@@ -93,34 +93,16 @@ _TTL = 600
 _NOBODY = "0" * 40
 
 
-class Smoke(KatoUser):
+class Smoke(TaughtUser):
     scenario = SCENARIO
-
-    @classmethod
-    def prepare(cls, world: World) -> None:
-        """`world.shared`: for each node the patterns that it has learned."""
-        options = world.options
-        nodes = options["nodes"]
-        patterns = corpus.shared(world.corpus).patterns(
-            nodes * options["patterns"],
-            events=options["events"],
-            symbols=options["symbols"],
-            seed=world.seed,
-        )
-        world.shared = [patterns[node::nodes] for node in range(nodes)]
-
-    @classmethod
-    def lessons(cls, world: World) -> Iterator[Lesson]:
-        for node, patterns in enumerate(world.shared):
-            for pattern in patterns:
-                yield Lesson(node, pattern)
 
     @classmethod
     def opened(cls, world: World, own: Session) -> Sequence[Session]:
         return []
 
     def script(self) -> Script:
-        patterns = self.world.shared[self.node]
+        taught: Taught = self.world.shared
+        patterns = taught.known[self.node]
         rng = self.world.rng("smoke", self.session.index)
         while True:
             opened = yield create(self.session.node_name, self.world.config(), _TTL)

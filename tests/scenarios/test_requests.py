@@ -144,6 +144,13 @@ def test_nothing_is_sent_that_hurts_kato(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SMALL)
+def test_all_nodes_learn_from_the_beginning(name: str) -> None:
+    """So they learn at the same time, and none is left out where Locust itself runs only some lessons."""
+    nodes = [lesson["node"] for lesson in generated()[name]["lessons"]]
+    assert set(nodes[: 2 * len(set(nodes))]) == set(nodes)
+
+
+@pytest.mark.parametrize("name", SMALL)
 def test_the_same_seed_sends_the_same(name: str) -> None:
     again = requests_of(f"{name} again")
     users = 1 + max(request["user"] for request in again)
