@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,17 +27,19 @@ _LONGEST_QUOTE = 160
 
 def learn_mix(log: Path, plan: Path | None, *, as_json: bool) -> ExitCode:
     """Read `log` (`-` is stdin, `.gz` is unpacked) and write the plan to `plan`, or to stdout where there is
-    none. Raises UsageError for a log that cannot be read or holds no request, and where the plan cannot be
-    written."""
+    none. Raises UsageError for a log that cannot be read or holds no request that can be sent, and where the
+    plan cannot be written."""
     try:
         with _opened(log) as lines:
             found = read(lines)
-    except OSError as error:
-        raise UsageError(f"{log} cannot be read: {error.strerror or error}.") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(f"{log} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     name = "stdin" if str(log) == "-" else log.name
     if not found.requests:
         raise UsageError(_nothing_found(name, found))
     weights, remarks = weights_of(found)
+    if not weights:
+        raise UsageError(f"No request of {name} can be sent. {' '.join(remarks)}")
     text = plan_text(name, found, weights)
     if plan is not None:
         try:
@@ -58,7 +62,9 @@ def learn_mix(log: Path, plan: Path | None, *, as_json: bool) -> ExitCode:
 @contextmanager
 def _opened(log: Path) -> Iterator[TextIO]:
     if str(log) == "-":
-        yield sys.stdin
+        # Not `sys.stdin`, which ends at what is not UTF-8.
+        with os.fdopen(0, encoding="utf-8", errors="replace", closefd=False) as file:
+            yield file
     elif log.suffix == ".gz":
         with gzip.open(log, "rt", encoding="utf-8", errors="replace") as file:
             yield file

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
+import subprocess
+import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -186,6 +190,10 @@ def test_what_cannot_be_sent_is_left_out() -> None:
         ("", "is empty"),
         ("hello\nworld\n", "None of the 2 lines"),
         ('INFO: 1 - "GET /docs HTTP/1.1" 200 OK\n', "none to KATO's sessions"),
+        (
+            f'1 - "POST /sessions/{ID}/learn HTTP/1.1" 200\n',
+            "No request of access.log can be sent. There are",
+        ),
     ],
 )
 def test_a_log_of_no_use_is_refused(
@@ -200,6 +208,37 @@ def test_a_log_of_no_use_is_refused(
     captured = capsys.readouterr()
     assert words in captured.err
     assert captured.out == ""
+
+
+@pytest.mark.parametrize("spoil", [lambda whole: whole[:-9], lambda whole: whole[:20] + b"\xff" * 40])
+def test_a_spoilt_archive_is_refused(
+    spoil: Callable[[bytes], bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "access.log.gz"
+    log.write_bytes(spoil(gzip.compress("\n".join(a_log()).encode())))
+    with pytest.raises(SystemExit) as ended:
+        main(["mix", str(log)])
+    assert ended.value.code == 2
+    assert f"{log} cannot be read" in capsys.readouterr().err
+
+
+def test_stdin_need_not_be_utf8() -> None:
+    log = f"INFO:     {OBSERVE} OK\n".encode() + b"\xe9\xff\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.cli", "mix", "-", "--json"],
+        input=log,
+        capture_output=True,
+        timeout=60,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"},
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["requests"], told["not_understood"]) == (1, 1)
+
+
+def test_only_what_is_part_of_the_mix_counts_as_failed() -> None:
+    found = read([f'"{request} HTTP/1.1" 404' for request in ("GET /sessions/s1/stm", "GET /robots.txt")])
+    assert (found.requests, found.failed, found.left_out.total()) == (1, 1, 1)
 
 
 def test_a_session_without_an_end_is_counted_once() -> None:
