@@ -207,14 +207,18 @@ def replay(
     answers, and one for the whole (`bench.record.verified`).
 
     `begin` is told of each request before it is sent, `note(kind, **fields)` keeps an event. Ends early when
-    `stopped`, or after `patience` seconds."""
+    `stopped`, or after `patience` seconds, in the middle of a history too: one may be long."""
     began = time.monotonic()
     samples = witness.samples
     wrong = compared = unanswered = 0
+
+    def over() -> bool:
+        return stopped() or time.monotonic() - began > patience
+
     for sample in samples:
-        if stopped() or time.monotonic() - began > patience:
+        if over():
             break
-        answer, limit = _ask_again(sample, traffic, begin)
+        answer, limit = _ask_again(sample, traffic, begin, over)
         if answer is None:
             unanswered += 1
             continue
@@ -239,10 +243,10 @@ def replay(
 
 
 def _ask_again(
-    sample: Sample, traffic: Traffic, begin: Callable[[Turn], None]
+    sample: Sample, traffic: Traffic, begin: Callable[[Turn], None], over: Callable[[], bool]
 ) -> tuple[bytes | None, int | None]:
-    """The answer that a fresh session with the same history gets, None if one of its requests fails; and the
-    most predictions of an answer, None if that is not known."""
+    """The answer that a fresh session with the same history gets, None if one of its requests fails or it is
+    `over` before the question; and the most predictions of an answer, None if that is not known."""
 
     def turn() -> Turn:
         now = time.monotonic()
@@ -257,7 +261,7 @@ def _ask_again(
         return None, None
     try:
         for request in sample.told:
-            if traffic.send(session, request.on(session), turn()).error:
+            if over() or traffic.send(session, request.on(session), turn()).error:
                 return None, None
         exchange = traffic.send(session, sample.question.on(session), turn())
         return None if exchange.error else exchange.body, _most_predictions(sample, opened)

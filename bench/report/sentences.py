@@ -56,8 +56,10 @@ def _left_out(verification: Verification) -> str:
     if verification.taught_nodes:
         many = "1 node" if verification.taught_nodes == 1 else f"{verification.taught_nodes} nodes"
         parts.append(f"{many} on which the run learned")
-    if missing := verification.sampled - verification.replayed:
-        parts.append(f"{missing} that got no answer the second time")
+    if verification.unanswered:
+        parts.append(f"{verification.unanswered} that got no answer the second time")
+    if late := verification.sampled - verification.replayed - verification.unanswered:
+        parts.append(f"{late} that there was no time to ask again")
     return f" Left out: {' and '.join(parts)}." if parts else ""
 
 

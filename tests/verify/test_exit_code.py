@@ -81,6 +81,14 @@ def test_it_is_said_beside_the_errors(tmp_path: Path) -> None:
     assert (said.tone, said.title) == ("bad", "3 of 49 checked answers were wrong")
 
 
+def test_what_there_was_no_time_for_is_not_called_unanswered(tmp_path: Path) -> None:
+    summary = summarise(verified(tmp_path, {**EVENT, "wrong": 0, "replayed": 30, "taught_nodes": 0}))
+    assert summary.answers == (
+        "Answers: 30 of 600 predictions were asked again as one user, all with the same answer. Left out: 1 "
+        "that got no answer the second time and 19 that there was no time to ask again."
+    )
+
+
 def test_a_run_that_verified_nothing_says_why(tmp_path: Path) -> None:
     nothing = {**EVENT, "replayed": 0, "wrong": 0, "sampled": 0, "reason": "the run learns on its nodes"}
     record = verified(tmp_path, nothing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -118,6 +119,16 @@ def test_who_is_stopped_or_late_asks_no_more(liar: Callable[..., str], options: 
     found = load.replay(**options)
     assert (found["sampled"], found["replayed"]) == (12, 0)
     assert load.begun == []
+
+
+def test_who_is_stopped_in_the_middle_of_a_history_tells_it_no_further(liar: Callable[..., str]) -> None:
+    load = Load(liar("none", 0))
+    load.run(turns=3)
+    looks = itertools.count()
+    found = load.replay(stopped=lambda: next(looks) >= 3)
+    # The first is opened, told one thing, asked and deleted; the second opened and deleted.
+    assert len(load.begun) == 4 + 2
+    assert (found["sampled"], found["replayed"], found["unanswered"]) == (12, 1, 1)
 
 
 def test_a_run_without_predictions_says_so(liar: Callable[..., str]) -> None:
