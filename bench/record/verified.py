@@ -1,7 +1,7 @@
 """Whether KATO's answers under load were those that one user gets, from a run's events.
 
 A run with `--verify` asks a sample of its predictions again when the load is over (`bench.loadgen.verify`).
-Each load process keeps one event of what came of it, and one for each of its first wrong answers:
+The load process that leads keeps one event of what came of it, and one for each of the first wrong answers:
 
     {"kind": "verified", "asked": int, "sampled": int, "replayed": int, "wrong": int, "unanswered": int,
      "too_large": int, "uncertain": int, "taught_nodes": int, "reason": sentence or null, "seconds": float}
@@ -54,9 +54,7 @@ def verification_of(events: Sequence[dict[str, Any]]) -> Verification | None:
         for name, field in Verification.model_fields.items()
         if field.annotation is int
     }
-    reasons = [event["reason"] for event in found]
-    nothing = counts["replayed"] == 0 and reasons[0] is not None
-    return Verification(**counts, reason=reasons[0] if nothing else None)
+    return Verification(**counts, reason=None if counts["replayed"] else found[0]["reason"])
 
 
 def wrong_answers(record: RunRecord) -> list[WrongAnswer]:
