@@ -66,8 +66,8 @@ class Line:
 
 @dataclass
 class Found:
-    """What a log holds. `operations`: requests by operation; `left_out`: other requests, by method and path;
-    `failed`: those answered with an error; `lives`: first and last time of each session."""
+    """What a log holds. `operations`: requests by operation, of which `failed` were answered with an error;
+    `left_out`: other requests, by method and path; `lives`: first and last time of each session."""
 
     lines: int = 0
     not_understood: int = 0
@@ -118,10 +118,10 @@ def read(lines: Iterable[str]) -> Found:
             found.not_understood += 1
             found.first_not_understood = found.first_not_understood or text.strip()
             continue
-        found.failed += line.status is not None and line.status >= 400
         if line.operation is None:
             found.left_out[f"{line.method} {line.path}"] += 1
             continue
+        found.failed += line.status is not None and line.status >= 400
         found.operations[line.operation] += 1
         if line.session is not None:
             found.sessions.add(line.session)
