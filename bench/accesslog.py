@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -18,15 +18,15 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _REQUEST = re.compile(
     r'"(?P<method>[A-Z]{3,7}|WebSocket) (?P<path>/[^\s"]*)(?: HTTP/[0-9.]+)?" (?:(?P<status>\d{3})\b|\[)'
 )
-_ISO = re.compile(
-    r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:[.,](?P<part>\d{1,9}))?"
-    r"(?P<zone>Z|[+-]\d\d:?\d\d)?"
-)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?")
 _COMMON = re.compile(r"\[(\d{1,2}/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]")
 _SESSION = re.compile(r"/sessions(?:/(?P<session>[^/]+)(?P<rest>/.*)?)?$")
 
 #: Keys under which JSON logs keep the line itself, and its time.
 _TEXTS, _TIMES = ("log", "message", "msg"), ("time", "timestamp", "@timestamp", "ts")
+
+#: A number from here on is no time in seconds since 1970.
+_NEVER = 1e11
 
 #: Operations by method and what follows `/sessions/<id>`.
 _OF_A_SESSION = {
@@ -174,27 +174,22 @@ def _unwrapped(text: str) -> tuple[str, float | None]:
         return text, None
     inner = next((found[key] for key in _TEXTS if isinstance(found.get(key), str)), text)
     when = next((found[key] for key in _TIMES if key in found), None)
-    if isinstance(when, bool) or not isinstance(when, (int, float, str)):
+    if isinstance(when, str):
+        return inner, _time(when)
+    if isinstance(when, bool) or not isinstance(when, (int, float)) or not abs(when) < _NEVER:
         return inner, None
-    return inner, _time(when) if isinstance(when, str) else float(when)
+    return inner, float(when)
 
 
 def _time(text: str) -> float | None:
     """The last time of day that stands in a text, in seconds since 1970. One without a time zone counts as
     UTC: only differences matter."""
-    common = _last(_COMMON.finditer(text))
-    iso = _last(_ISO.finditer(text))
     try:
-        if common is not None:
-            return datetime.strptime(common[1], "%d/%b/%Y:%H:%M:%S %z").timestamp()
-        if iso is not None:
-            moment = datetime.fromisoformat(f"{iso['date']}T{iso['time']}{iso['zone'] or ''}")
-            whole = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            return whole.timestamp() + float(f"0.{iso['part'] or 0}")
+        if common := _COMMON.findall(text):
+            return datetime.strptime(common[-1], "%d/%b/%Y:%H:%M:%S %z").timestamp()
+        if iso := _ISO.findall(text):
+            moment = datetime.fromisoformat(iso[-1])
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except ValueError:
         pass
     return None
-
-
-def _last(matches: Iterator[re.Match[str]]) -> re.Match[str] | None:
-    return next(iter(list(matches)[-1:]), None)

@@ -236,6 +236,14 @@ def test_stdin_need_not_be_utf8() -> None:
     assert (told["requests"], told["not_understood"]) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    "time", ["1e400", "NaN", "1" + 400 * "0", "1795443979250", "true", "null", "[]", '"noon"']
+)
+def test_what_is_no_time_of_day_counts_for_none(time: str) -> None:
+    found = read([f'{{"message": {json.dumps(OBSERVE)}, "ts": {time}}}'] * 2)
+    assert (found.requests, found.timed) == (2, 0)
+
+
 def test_only_what_is_part_of_the_mix_counts_as_failed() -> None:
     found = read([f'"{request} HTTP/1.1" 404' for request in ("GET /sessions/s1/stm", "GET /robots.txt")])
     assert (found.requests, found.failed, found.left_out.total()) == (1, 1, 1)
