@@ -55,9 +55,11 @@ def _nothing(kind: str, **fields: object) -> None:
 
 @dataclass
 class _Data(Taught):
-    """`supply`: what comes after the patterns that the nodes know to begin with, of which `taken` is out
-    already; `learned`: how many patterns each node has, `told` how many it had in the last event."""
+    """`places`: the sessions that learn, numbered. `supply`: what comes after the patterns that the nodes
+    know to begin with, of which `taken` is out already; `learned`: how many patterns each node has, `told`
+    how many it had in the last event."""
 
+    places: dict[int, int]
     supply: Iterator[corpus.Pattern]
     taken: list[corpus.Pattern]
     learned: list[int]
@@ -93,21 +95,21 @@ class Growth(TaughtUser):
         supply = words.iter_patterns(events=options["events"], symbols=options["symbols"], seed=world.seed)
         first = list(itertools.islice(supply, nodes * count))
         known = [first[node::nodes] for node in range(nodes)]
-        world.shared = _Data(words, known, supply, [], [count] * nodes, [count] * nodes)
+        learners = (index for index in range(world.sessions) if _learns(index, world))
+        places = {index: place for place, index in enumerate(learners)}
+        world.shared = _Data(words, known, places, supply, [], [count] * nodes, [count] * nodes)
 
     @classmethod
     def begin(cls, world: World, traffic: Traffic, note: Note) -> None:
         world.shared.note = note
 
     def script(self) -> Script:
-        learners = [index for index in range(self.world.sessions) if _learns(index, self.world)]
-        if self.session.index in learners:
-            return self._learn(learners.index(self.session.index), len(learners))
-        return self._ask()
-
-    def _learn(self, place: int, learners: int) -> Script:
         data: _Data = self.world.shared
-        for number in itertools.count(place, learners):
+        return self._learn() if self.session.index in data.places else self._ask()
+
+    def _learn(self) -> Script:
+        data: _Data = self.world.shared
+        for number in itertools.count(data.places[self.session.index], len(data.places)):
             answer = yield sequence(data.pattern(number), learn_at_end=True)
             if not answer.error and learned(answer.body):
                 data.grew(self.node, self.session.node_name)
