@@ -11,6 +11,7 @@ from types import FrameType
 
 from advisor.conclude import conclude
 from bench import calibration
+from bench.choosing import choose
 from bench.judging import judge
 from bench.loadgen.catalogue import find
 from bench.plan import Plan
@@ -21,9 +22,6 @@ from bench.report import html
 from bench.report.progress import ProgressDisplay
 from bench.runner import Runner
 from bench.supervision.supervisor import Supervisor
-from bench.targets.base import Target
-from bench.targets.embedded.deployment import EmbeddedDeployment
-from bench.targets.url import UrlTarget
 from scenarios import corpus as texts
 
 #: What the controllers (search, growth, pairs) are handed: they decide, this measures.
@@ -46,7 +44,7 @@ def measure(plan: Plan, *, base: Path | None = None, generator: Generator | None
             scenario.path,
             corpus,
             supervisor,
-            lambda folder: _make_target(plan, supervisor, folder),
+            lambda folder: choose(plan, supervisor, folder, say),
             judge,
             base=base,
             generator=generator,
@@ -68,22 +66,6 @@ def write_report(record: RunRecord) -> None:
         html.write(record)
     except Exception as error:
         say(f"the report was not written: {str(error).rstrip('.') or type(error).__name__}")
-
-
-def _make_target(plan: Plan, supervisor: Supervisor, folder: Path) -> Target:
-    if plan.target.url is not None:
-        return UrlTarget(plan.target.url, nodes=int(plan.data["nodes"]), stores=plan.target.stores)
-    deployment = EmbeddedDeployment(
-        supervisor,
-        folder / "parts",
-        plan.target.profile,
-        plan.target.knobs,
-        faults=plan.target.faults,
-        logs=folder / "logs",
-    )
-    for warning in deployment.warnings:
-        say(warning)
-    return deployment
 
 
 def _corpus_facts(path: Path | None) -> Corpus:

@@ -28,8 +28,31 @@ class PartFacts:
 
 
 @dataclass(frozen=True)
+class ContainerFacts:
+    """One container of a deployment, as its Compose service or workload declares it.
+
+    `part` is the part of KATO that runs in it (kato, redis, qdrant, clickhouse), None for any other. `replicas`
+    of it are wanted. `cpu_limit` is in cores, `memory_limit` in bytes, None where nothing limits it.
+    `ports`: container port -> port published on this machine. `environment` is free of secrets
+    (`bench.secrecy`). `instances`: ids or pod names of those that run."""
+
+    name: str
+    part: str | None = None
+    image: str | None = None
+    replicas: int | None = None
+    cpu_limit: float | None = None
+    memory_limit: int | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    ports: dict[str, int] = field(default_factory=dict)
+    instances: tuple[str, ...] = ()
+    note: str | None = None
+
+
+@dataclass(frozen=True)
 class TargetFacts:
-    """A deployment that answers. `knobs`: canonical knob name -> value in force (null = unknown)."""
+    """A deployment that answers. `knobs`: canonical knob name -> value in force (null = unknown). `set_by`: who
+    set a knob, by the same names: command line, environment, file, manifest, runtime or default."""
 
     kind: str
     base_url: str
@@ -39,6 +62,8 @@ class TargetFacts:
     parts: tuple[PartFacts, ...] = ()
     knobs: dict[str, str | int | float | bool | None] = field(default_factory=dict)
     profile: str | None = None
+    containers: tuple[ContainerFacts, ...] = ()
+    set_by: dict[str, str] = field(default_factory=dict)
 
     @property
     def connections(self) -> int:
@@ -62,7 +87,11 @@ class TargetFacts:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TargetFacts:
         parts = tuple(PartFacts(**part) for part in data.get("parts", ()))
-        return cls(**{**data, "parts": parts})
+        containers = tuple(
+            ContainerFacts(**{**one, "command": tuple(one["command"]), "instances": tuple(one["instances"])})
+            for one in data.get("containers", ())
+        )
+        return cls(**{**data, "parts": parts, "containers": containers})
 
 
 class Target(Protocol):
