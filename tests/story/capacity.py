@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.story.stage import FAULTS, QUICK, UntrueError, bench, check, note, noted, settings, tell
+from tests.story.stage import FAULTS, QUICK, UntrueError, bench, check, note, noted, rate, settings, tell
 
 _OBJECTIVE = "p95(predict) < 200ms"
 _GROWTH_OBJECTIVE, _BOUND = "p50(predict) < 60ms", 0.060
 #: A quick search has time for its first trial, at a rate that one worker does not carry, and little more.
 _EFFORT = (
-    ["--budget", "70", "--rate", "160", "--trial", "6", "--warmup", "2"]
+    ["--budget", "70", "--trial", "6", "--warmup", "2"]
     if QUICK
-    else ["--budget", "170", "--rate", "100", "--trial", "8", "--width", "0.08"]
+    else ["--budget", "170", "--trial", "8", "--width", "0.08"]
 )
 _SIZES = "200,1000,2500" if QUICK else "100,500,1500,3000"
 #: How far a measurement at the predicted size may be from the objective's bound.
@@ -33,6 +33,7 @@ def capacity() -> None:
     if cured is None:
         raise UntrueError("step 2 has not been told yet: make story-patches")
     search = ["capacity", "search", "--objective", _OBJECTIVE, "--confirm", "0", *_EFFORT]
+    search += ["--rate", rate(1.2, 160) if QUICK else rate(0.75, 100)]
     # Both with the memory they need: what is compared is what the workers carry.
     roomy = {**cured, "uvicorn.workers": FAULTS["uvicorn.workers"]}
     before, after = (bench(*search, *settings(knobs), expect=(0, 5)) for knobs in (roomy, cured))

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.story.stage import FAULTS, HEAVY, QUICK, RECALL, VECTORS, bench, check, note, settings, tell
+from tests.story.stage import (
+    FAULTS,
+    HEAVY,
+    QUICK,
+    RECALL,
+    VECTORS,
+    bench,
+    check,
+    note,
+    rate,
+    settings,
+    tell,
+)
 
 _SECONDS = "12" if QUICK else "25"
 
 
-def chat(*more: str, rate: int, expect: tuple[int, ...] = (0,)) -> dict[str, Any]:
-    load = ["--rate", str(rate), "--warmup", "5", "--duration", _SECONDS]
+def chat(*more: str, at: str, expect: tuple[int, ...] = (0,)) -> dict[str, Any]:
+    load = ["--rate", at, "--warmup", "5", "--duration", _SECONDS]
     return bench("run", "--scenario", "chat", *load, *more, expect=expect)
 
 
@@ -30,7 +42,8 @@ def _changes(advice: dict[str, Any]) -> list[tuple[str, str, Any, Any]]:
 
 
 def faults() -> None:
-    sick_chat = chat(*settings(FAULTS), rate=HEAVY)
+    sick_chat = chat(*settings(FAULTS), at=HEAVY)
+    note(carried=sick_chat["rate"]["value"])
     sick_vectors = vectors(*settings(FAULTS), expect=(3,))
     advice = bench("advise", sick_chat["run"], sick_vectors["run"])
     changes = _changes(advice)
@@ -45,7 +58,7 @@ def faults() -> None:
     check("data loss comes first", changes[0][0] == "critical" and changes[0][1].startswith("redis."))
     note(sick={"chat": sick_chat["run"], "vectors": sick_vectors["run"]}, changes=changes)
 
-    for run in (chat(rate=40), vectors(expect=(0, 3))):
+    for run in (chat(at=rate(0.3, 40)), vectors(expect=(0, 3))):
         graver = [
             finding["id"]
             for finding in bench("advise", run["run"])["findings"]

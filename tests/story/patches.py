@@ -69,7 +69,7 @@ def patches() -> None:
         advice = bench("advise", sick[scenario])
         cured |= {name: value for name, value in patched(sick[scenario]).items() if value != FAULTS.get(name)}
         set_ = settings({**FAULTS, **cured})
-        summary = again(*set_, rate=HEAVY) if scenario == "chat" else again(*set_)
+        summary = again(*set_, at=HEAVY) if scenario == "chat" else again(*set_)
         for finding in advice["findings"]:
             for recommendation in finding["recommendations"]:
                 rows += compare(recommendation, summary)

@@ -27,7 +27,7 @@ FAULTS = {
 RECALL = "recall@10 >= 0.98"
 VECTORS = 20_000 if QUICK else 50_000
 #: More requests a second than one worker answers, fewer than two do.
-HEAVY = 200
+HEAVY = "200"
 
 
 class UntrueError(AssertionError):
@@ -66,6 +66,15 @@ def check(sentence: str, holds: bool) -> None:
     if not holds:
         raise UntrueError(sentence)
     print(f"  ✓ {sentence}", flush=True)
+
+
+def rate(share: float, most: int) -> str:
+    """Requests a second that are this share of what one worker was seen to carry on this machine in step 1,
+    and not more than `most`: machines differ by more than the story could bear."""
+    carried = noted().get("carried")
+    if carried is None:
+        raise UntrueError("step 1 has not been told yet: make story-faults")
+    return str(max(1, min(most, round(share * carried))))
 
 
 def note(**values: Any) -> None:
