@@ -18,7 +18,7 @@ import itertools
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bench.courses import Course, Ramp, Sine, Trace
 from bench.plan import Arrivals, Phases
@@ -30,8 +30,7 @@ Inverse = Callable[[float], float]
 Traces = Mapping[str, Sequence[float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """One request that is due: `due` in seconds after the start of load, `session` the index of the
     session that must send it."""
 
@@ -155,11 +154,13 @@ def open_schedule(
 ) -> Iterator[Arrival]:
     """All arrivals of warm-up and measurement, in due order. The same arguments give the same arrivals."""
     end = phases.warmup + phases.measure
+    rng = random.Random(f"session/{seed}")
     if phases.parts:
-        times = _chained(phases, seed, traces)
-    else:
-        times = due_times(arrivals, end, random.Random(f"due/{seed}"))
-    return bind(itertools.takewhile(lambda due: due < end, times), sessions, random.Random(f"session/{seed}"))
+        # Where lengths are summed, a part may end a trifle after the end.
+        chained = _chained(phases, seed, traces)
+        return bind(itertools.takewhile(lambda due: due < end, chained), sessions, rng)
+    times = due_times(arrivals, end, random.Random(f"due/{seed}"))
+    return bind(times, sessions, rng)
 
 
 def _chained(phases: Phases, seed: int, traces: Traces | None) -> Iterator[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-import itertools
+import math
 import time
 import traceback
 from collections import deque
@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-from gevent.event import Event
-from gevent.hub import Waiter, get_hub
+from gevent import getcurrent
+from gevent.event import AsyncResult, Event
+from gevent.hub import get_hub
 from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import LocalRunner
@@ -37,6 +38,7 @@ _LEAD = 0.05
 _GRAIN = 0.0002
 #: More turns that are due already are not given without a look at answers and signals.
 _TURNS_AT_ONCE = 200
+_NEVER = Arrival(math.inf, -1)
 #: Longest wait for open requests, in seconds, once somebody has asked the run to stop.
 HURRIED = 2.0
 
@@ -44,23 +46,63 @@ HURRIED = 2.0
 class _Seat:
     """A session's place in the engine: who sits there, and the turns given and not taken yet."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, place: int, session: Session) -> None:
+        self.place = place
         self.session = session
         self.user: KatoUser | None = None
         self.turns: deque[Turn] = deque()
-        self._waiter: Any = None
+        self._waiting: Any = None
 
     def give(self, turn: Turn) -> None:
+        """Called in the hub: whoever waits for the turn goes on at once, until it has to wait again."""
         self.turns.append(turn)
-        if self._waiter is not None:
-            # An Event would do, and costs several times as much.
-            get_hub().loop.run_callback(self._waiter.switch, None)
-            self._waiter = None
+        if self._waiting is not None:
+            self._waiting.switch()
 
     def wait(self) -> None:
         """Until a turn is given."""
-        self._waiter = waiter = Waiter()
-        waiter.get()
+        self._waiting = getcurrent()
+        try:
+            get_hub().switch()
+        finally:
+            self._waiting = None
+
+
+class _Scheduled:
+    """What is due next of a schedule; `due` is infinite where nothing is."""
+
+    def __init__(self, schedule: Iterator[Arrival], seats: list[_Seat], start: float) -> None:
+        self._schedule = schedule
+        self._seats = seats
+        self._start = start
+        self._advance()
+
+    def take(self) -> _Seat:
+        """Whose turn it is."""
+        seat = self._seats[self._session]
+        self._advance()
+        return seat
+
+    def _advance(self) -> None:
+        due, self._session = next(self._schedule, _NEVER)
+        self.due = self._start + due
+
+
+class _Answered:
+    """Users of a closed model by when they are due; as `_Scheduled`."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, _Seat]] = []
+        self.due = math.inf
+
+    def push(self, due: float, seat: _Seat) -> None:
+        heapq.heappush(self._heap, (due, seat.place, seat))
+        self.due = self._heap[0][0]
+
+    def take(self) -> _Seat:
+        _, _, seat = heapq.heappop(self._heap)
+        self.due = self._heap[0][0] if self._heap else math.inf
+        return seat
 
 
 class Engine:
@@ -82,7 +124,7 @@ class Engine:
         closed: ClosedSchedule | None = None,
     ) -> None:
         self.world = world
-        self._seats = [_Seat(session) for session in sessions]
+        self._seats = [_Seat(place, session) for place, session in enumerate(sessions)]
         self._entering = iter(self._seats)
         self._seat_of: dict[int, _Seat] = {}
         self._all_seated = Event()
@@ -91,9 +133,10 @@ class Engine:
         self._phases = phases
         self._schedule = schedule
         self._closed = closed
-        self._timer = DueTimer()
-        self._due: list[tuple[float, int, _Seat]] = []
-        self._order = itertools.count()
+        self._answered = _Answered()
+        self._upcoming: _Scheduled | _Answered = self._answered
+        self._timer = DueTimer(self._hand_out_in_loop)
+        self._dispatched: AsyncResult[None] = AsyncResult()
         self._start = self._ends = 0.0
         self._over = False
         self._stopped_early = False
@@ -166,10 +209,6 @@ class Engine:
         self._stopped_early = True
         self._timer.arm(time.monotonic())
 
-    def _push(self, due: float, seat: _Seat) -> None:
-        if due < self._ends:
-            heapq.heappush(self._due, (due, next(self._order), seat))
-
     def _push_user(self, seat: _Seat, due: float | None) -> None:
         """Who is due already takes its turn at once: there is nothing to wait for."""
         if due is None:
@@ -177,44 +216,51 @@ class Engine:
         at, now = self._start + due, time.monotonic()
         if at <= now < self._ends and not self._stopped_early:
             seat.turns.append(self._taken_up(at, now))
-            return
-        self._push(at, seat)
-        if self._due and self._due[0][0] == at:
-            self._timer.arm(at)
+        elif at < self._ends:
+            self._answered.push(at, seat)
+            if self._answered.due == at:
+                self._timer.arm(at)
 
     def _taken_up(self, due: float, now: float) -> Turn:
         turn = Turn(due, now, phase_of(due - self._start, self._phases))
         self._recorder.begin(turn)
         return turn
 
-    def _push_scheduled(self) -> None:
-        arrival = next(self._schedule, None)
-        if arrival is not None:
-            self._push(self._start + arrival.due, self._seats[arrival.session])
-
     def _dispatch(self) -> None:
         """Hand out turns at their due times until the measurement is over."""
         if self._closed is None:
-            self._push_scheduled()
+            self._upcoming = _Scheduled(self._schedule, self._seats, self._start)
         else:
             for seat in self._seats:
                 self._push_user(seat, self._closed.first(seat.session.index))
-        while not self._stopped_early:
+        self._timer.arm(min(self._upcoming.due, self._ends))
+        self._dispatched.get()
+
+    def _hand_out_in_loop(self) -> float | None:
+        try:
+            again = self._hand_out()
+        except Exception as error:
+            self._dispatched.set_exception(error)
+            return None
+        if again is None:
+            self._dispatched.set(None)
+        return again
+
+    def _hand_out(self) -> float | None:
+        """Give the turns that are due; when there will be others, None once there are no more."""
+        now = time.monotonic()
+        upcoming = self._upcoming
+        given = 0
+        while upcoming.due <= now and upcoming.due < self._ends and not self._stopped_early:
+            if given == _TURNS_AT_ONCE:
+                return now
+            given += 1
+            due = upcoming.due
+            upcoming.take().give(self._taken_up(due, now))
             now = time.monotonic()
-            for given in itertools.count(1):
-                if not self._due or self._due[0][0] > now or self._stopped_early:
-                    break
-                if given % _TURNS_AT_ONCE == 0:
-                    gevent.sleep(0)
-                due, _, seat = heapq.heappop(self._due)
-                seat.give(self._taken_up(due, now))
-                if self._closed is None:
-                    self._push_scheduled()
-                now = time.monotonic()
-            if now >= self._ends:
-                return
-            self._timer.arm(max(now + _GRAIN, self._due[0][0]) if self._due else self._ends)
-            self._timer.wait()
+        if now >= self._ends or self._stopped_early:
+            return None
+        return min(self._ends, max(now + _GRAIN, upcoming.due))
 
     def _drain(self, deadline: float) -> None:
         """Wait until nothing is in flight, or the deadline."""

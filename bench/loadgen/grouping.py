@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 
 from bench.loadgen.arrivals import Arrival
 
@@ -26,4 +25,4 @@ def in_groups(schedule: Iterator[Arrival], size: int, sessions: int, seed: int) 
     for arrival in schedule:
         if rng.random() * size < 1:
             for session in range(arrival.session % count, sessions, count):
-                yield replace(arrival, session=session)
+                yield arrival._replace(session=session)

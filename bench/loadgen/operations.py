@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from functools import cache
+from typing import NamedTuple
 from urllib.parse import quote
 
 import orjson
@@ -22,8 +23,7 @@ _MOST_ITEMS = 2**31 - 1
 _NUMBER = re.compile(rb"\s*(\d{1,12})")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One request of a session. `path` continues `/sessions/<id>`; `absolute` paths stand alone.
 
     `contract` names the shape of a good answer (`bench.loadgen.contract`), of which `key` is one JSON key
@@ -42,7 +42,7 @@ class Request:
 
     def on(self, session: Session) -> Request:
         """The same request, for another session than its user's own."""
-        return replace(self, session=session)
+        return self._replace(session=session)
 
     def target(self, session_id: str) -> str:
         return self.path if self.absolute else f"/sessions/{session_id}{self.path}"
@@ -116,10 +116,12 @@ def sequence(
     )
 
 
+@cache
 def learn() -> Request:
     return Request("learn", "POST", "/learn", b'"pattern_name"', contract="POST /sessions/{id}/learn")
 
 
+@cache
 def predict() -> Request:
     return Request(
         *("predict", "GET", "/predictions", b'"predictions"'),
@@ -128,15 +130,18 @@ def predict() -> Request:
     )
 
 
+@cache
 def stm() -> Request:
     return Request("stm", "GET", "/stm", b'"stm"', counted=b'"length":', contract="GET /sessions/{id}/stm")
 
 
+@cache
 def clear() -> Request:
     """Empty the session's short-term memory."""
     return Request("clear", "POST", "/clear-stm", b'"status"', contract="POST /sessions/{id}/clear-stm")
 
 
+@cache
 def clear_node() -> Request:
     """Drop everything that the session's node has learned."""
     return Request("clear", "POST", "/clear-all", b'"status"', contract="POST /sessions/{id}/clear-all")
@@ -149,6 +154,7 @@ def configure(config: Mapping[str, object]) -> Request:
     )
 
 
+@cache
 def show_config() -> Request:
     return Request("config", "GET", "/config", b'"config"', contract="GET /sessions/{id}/config")
 
@@ -161,10 +167,12 @@ def extend(seconds: int) -> Request:
     )
 
 
+@cache
 def delete() -> Request:
     return Request("delete", "DELETE", "", b'"status"', contract="DELETE /sessions/{id}")
 
 
+@cache
 def finalize() -> Request:
     """Compute what needs all patterns of the session's node at once; KATO's worker does nothing else then."""
     return Request(
@@ -173,6 +181,7 @@ def finalize() -> Request:
     )
 
 
+@cache
 def listen() -> Request:
     """Open the socket of session events, wait for its first message and one pong, and close it."""
     return Request(

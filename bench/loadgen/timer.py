@@ -11,8 +11,9 @@ import ctypes
 import os
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 
-import gevent
 from gevent.hub import get_hub
 
 _YIELD_BEFORE = 0.002
@@ -47,42 +48,58 @@ class _TimerFd:
 
     def arm(self, at: float) -> None:
         # A time of zero would disarm; the past fires at once.
-        nanoseconds = max(1, int(at * 1e9))
+        self._set(max(1, int(at * 1e9)))
+
+    def disarm(self) -> None:
+        self._set(0)
+
+    def _set(self, nanoseconds: int) -> None:
+        # It stays readable until it is set anew, so that nobody has to read from it.
         self._value.seconds, self._value.nanoseconds = divmod(nanoseconds, 1_000_000_000)
         if self._settime(self.fd, self._ABSOLUTE, self._pointer, None) != 0:
             raise OSError(ctypes.get_errno(), "timerfd_settime")
 
 
 class DueTimer:
-    """Waits until an absolute `time.monotonic()` value; `arm` may move it while a wait is under way."""
+    """Calls `due` in the event loop, at each absolute `time.monotonic()` value that it is armed with.
 
-    def __init__(self) -> None:
-        self._at = float("inf")
-        self._timerfd: _TimerFd | None = None
-        if sys.platform == "linux":
-            self._timerfd = _TimerFd()
-            self._watcher = get_hub().loop.io(self._timerfd.fd, 1)
+    `due` runs in the hub and may not wait, though it may switch to greenlets that do. It returns the time at
+    which to call it again, None for never; `arm` changes that."""
+
+    def __init__(self, due: Callable[[], float | None]) -> None:
+        self._due = due
+        self._is_closed = False
+        self._loop = get_hub().loop
+        self._timerfd = _TimerFd() if sys.platform == "linux" else None
+        if self._timerfd is not None:
+            self._watcher = self._loop.io(self._timerfd.fd, 1)
+            self._watcher.start(self._fire)
+        else:
+            self._watcher = self._loop.timer(0)
 
     def arm(self, at: float) -> None:
-        self._at = at
+        if self._is_closed:
+            return
         if self._timerfd is not None:
             self._timerfd.arm(at)
-
-    def wait(self) -> None:
-        """Return at the armed time, or a little before it where a wait was cut short by `arm`."""
-        if self._timerfd is not None:
-            get_hub().wait(self._watcher)
-            try:
-                os.read(self._timerfd.fd, 8)
-            except BlockingIOError:
-                return
             return
-        left = self._at - time.monotonic()
-        gevent.sleep(min(left - _YIELD_BEFORE, 0.05) if left > _YIELD_BEFORE else 0)
+        self._watcher.stop()
+        self._watcher.close()
+        left = at - time.monotonic()
+        self._watcher = self._loop.timer(max(0.0, left - _YIELD_BEFORE))
+        self._watcher.start(self._fire if left <= 0 else partial(self.arm, at), update=True)
 
     def close(self) -> None:
-        if self._timerfd is not None:
-            self._watcher.stop()
-            self._watcher.close()
+        self._watcher.stop()
+        self._watcher.close()
+        if self._timerfd is not None and not self._is_closed:
             os.close(self._timerfd.fd)
-            self._timerfd = None
+        self._is_closed = True
+
+    def _fire(self) -> None:
+        # Whoever armed it in the meantime wanted to have it called, and it is.
+        at = self._due()
+        if at is not None:
+            self.arm(at)
+        elif self._timerfd is not None and not self._is_closed:
+            self._timerfd.disarm()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 from typing import Any, Protocol
 
-from gevent import monkey, socket, ssl
+from gevent import getcurrent, monkey, socket, ssl
 from gevent.hub import get_hub
 
 _READABLE = 1
@@ -48,16 +48,20 @@ def connect(address: tuple[str, int], tls: ssl.SSLContext | None) -> Transport:
 
 class _Plain:
     """Sends and receives below gevent's socket, which tries before it waits: an answer is never there as
-    soon as its request is out."""
+    soon as its request is out. It also asks the kernel anew for each wait what it wants to hear of; here that
+    is said once, for as long as the connection lives."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._hub = get_hub()
-        self._readable: Any = self._hub.loop.io(sock.fileno(), _READABLE)
         self._send = sock._sock.send
         self._receive_into = sock._sock.recv_into
         self._glance = _poll()
         self._glance.register(sock.fileno(), select.POLLIN)
+        self._reader: Any = None
+        self._is_stirred = False
+        self._readable: Any = self._hub.loop.io(sock.fileno(), _READABLE)
+        self._readable.start(self._arrived)
 
     def send(self, data: bytes) -> None:
         try:
@@ -71,7 +75,15 @@ class _Plain:
 
     def receive_into(self, buffer: bytearray) -> int:
         while True:
-            self._hub.wait(self._readable)
+            if self._is_stirred:
+                # The answer began before the request was out.
+                self._is_stirred = False
+                self._readable.start(self._arrived)
+            self._reader = getcurrent()
+            try:
+                self._hub.switch()
+            finally:
+                self._reader = None
             try:
                 count: int = self._receive_into(buffer)
             except BlockingIOError:
@@ -79,11 +91,21 @@ class _Plain:
             return count
 
     def is_silent(self) -> bool:
-        return not self._glance.poll(0)
+        return not self._is_stirred and not self._glance.poll(0)
 
     def close(self) -> None:
+        self._readable.stop()
         self._readable.close()
         self._socket.close()
+
+    def _arrived(self) -> None:
+        """Called by the loop whenever there is something to read."""
+        if self._reader is not None:
+            self._reader.switch()
+            return
+        # Nobody reads now: the loop would go on to say so, round after round.
+        self._is_stirred = True
+        self._readable.stop()
 
 
 class _Encrypted:

@@ -31,9 +31,9 @@ class PartFacts:
 class ContainerFacts:
     """One container of a deployment, as its Compose service or workload declares it.
 
-    `part` is the part of KATO that runs in it (kato, redis, qdrant, clickhouse), None for any other. `replicas`
-    of it are wanted. `cpu_limit` is in cores, `memory_limit` in bytes, None where nothing limits it.
-    `ports`: container port -> port published on this machine. `environment` is free of secrets
+    `part` is the part of KATO that runs in it (kato, redis, qdrant, clickhouse), None for any other.
+    `replicas` of it are wanted. `cpu_limit` is in cores, `memory_limit` in bytes, None where nothing limits
+    it. `ports`: container port -> port published on this machine. `environment` is free of secrets
     (`bench.secrecy`). `instances`: ids or pod names of those that run."""
 
     name: str
@@ -51,8 +51,8 @@ class ContainerFacts:
 
 @dataclass(frozen=True)
 class TargetFacts:
-    """A deployment that answers. `knobs`: canonical knob name -> value in force (null = unknown). `set_by`: who
-    set a knob, by the same names: command line, environment, file, manifest, runtime or default."""
+    """A deployment that answers. `knobs`: canonical knob name -> value in force (null = unknown). `set_by`:
+    who set a knob, by the same names: command line, environment, file, manifest, runtime or default."""
 
     kind: str
     base_url: str

@@ -7,7 +7,7 @@ they send what one process would have sent, each request at the same time, in th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
@@ -32,7 +32,7 @@ class Share:
         if self.of == 1:
             return iter(schedule)
         return (
-            replace(arrival, session=arrival.session // self.of)
+            arrival._replace(session=arrival.session // self.of)
             for arrival in schedule
             if arrival.session % self.of == self.index
         )
