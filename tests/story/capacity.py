@@ -6,7 +6,6 @@ from typing import Any
 
 from tests.story.stage import FAULTS, QUICK, UntrueError, bench, check, note, noted, rate, settings, tell
 
-_OBJECTIVE = "p95(predict) < 200ms"
 _GROWTH_OBJECTIVE, _BOUND = "p50(predict) < 60ms", 0.060
 #: A quick search has time for its first trial, at a rate that one worker does not carry, and little more.
 _EFFORT = (
@@ -19,10 +18,16 @@ _SIZES = "200,1000,2500" if QUICK else "100,500,1500,3000"
 _TOLERANCE = 0.25
 
 
-def _in_words(found: dict[str, Any]) -> str:
+def _objective() -> str:
+    """200 ms, or three times what a healthy deployment needs here at a third of what it carries: no rate meets
+    an objective below the tail of an idle machine."""
+    return f"p95(predict) < {max(200, 30 * round(noted()['healthy_p95'] * 100))}ms"
+
+
+def _in_words(objective: str, found: dict[str, Any]) -> str:
     if found["low"] is None:
-        return f"no rate was seen to hold {_OBJECTIVE}"
-    held = f"{_OBJECTIVE} held at {found['low']:.0f}/s"
+        return f"no rate was seen to hold {objective}"
+    held = f"{objective} held at {found['low']:.0f}/s"
     if found["high"] is None:
         return f"{held} and was not seen to fail above"
     return f"{held} and failed at {found['high']:.0f}/s, bound by {found['binding_resource']}"
@@ -32,13 +37,14 @@ def capacity() -> None:
     cured = noted().get("cured")
     if cured is None:
         raise UntrueError("step 2 has not been told yet: make story-patches")
-    search = ["capacity", "search", "--objective", _OBJECTIVE, "--confirm", "0", *_EFFORT]
+    objective = _objective()
+    search = ["capacity", "search", "--objective", objective, "--confirm", "0", *_EFFORT]
     search += ["--rate", rate(1.2, 160) if QUICK else rate(0.75, 100)]
     # Both with the memory they need: what is compared is what the workers carry.
     roomy = {**cured, "uvicorn.workers": FAULTS["uvicorn.workers"]}
     before, after = (bench(*search, *settings(knobs), expect=(0, 5)) for knobs in (roomy, cured))
     for name, found in (("before", before), ("after", after)):
-        check(f"{name}: {_in_words(found)}", found["low"] is not None)
+        check(f"{name}: {_in_words(objective, found)}", found["low"] is not None)
     # A quick search ends before it has found where either fails.
     more = after["low"] >= before["low"] if QUICK else after["low"] > before["low"]
     check("after carries more than before" if not QUICK else "after carries no less than before", more)

@@ -58,7 +58,9 @@ def faults() -> None:
     check("data loss comes first", changes[0][0] == "critical" and changes[0][1].startswith("redis."))
     note(sick={"chat": sick_chat["run"], "vectors": sick_vectors["run"]}, changes=changes)
 
-    for run in (chat(at=rate(0.3, 40)), vectors(expect=(0, 3))):
+    healthy = chat(at=rate(0.3, 40))
+    note(healthy_p95=healthy["operations"]["predict"]["response"]["p95"]["value"])
+    for run in (healthy, vectors(expect=(0, 3))):
         graver = [
             finding["id"]
             for finding in bench("advise", run["run"])["findings"]
