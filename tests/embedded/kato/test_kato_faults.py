@@ -30,7 +30,7 @@ def cpu_of(coroutine: Any) -> float:
 def test_texts_become_the_apis_environment() -> None:
     assert faults.parse([]) == {}
     assert faults.parse(["cpu=15%"]) == faults.parse([" cpu = 15.0 % ", "cpu=15%"]) == {"cpu": "15%"}
-    assert faults.variables({"cpu": "15%"}) == {"KATO_BENCH_FAULT_CPU": "0.15"}
+    assert faults.variables({"cpu": "15%"}) == {"KATO_BENCH_FAULT_CPU": "15%"}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_the_share_is_burnt_before_the_answer_begins() -> None:
 
 def test_the_real_api_uses_more_cpu_by_the_share(start_api: Callable[..., Any]) -> None:
     """Requests go to both in turn, so that the machine treats them alike."""
-    apis = [start_api(), start_api(KATO_BENCH_FAULT_CPU="0.15")]
+    apis = [start_api(), start_api(KATO_BENCH_FAULT_CPU="15%")]
     clients = [api.wait_ready().client() for api in apis]
     sessions = []
     for number, client in enumerate(clients):

@@ -200,3 +200,9 @@ class TestMetrics:
         ]
         assert [one["name"] for one in predictions.ranked(made, "potential", 3)] == ["c", "d", "a"]
         assert [one["name"] for one in predictions.ranked(made, "fragmentation", 2)] == ["a", "b"]
+
+    def test_a_metric_that_there_is_not_ranks_as_zero(self):
+        made = [
+            {"name": name, "weighted_snr": value} for name, value in (("a", None), ("b", 0.5), ("c", -0.5))
+        ]
+        assert [one["name"] for one in predictions.ranked(made, "weighted_snr", 3)] == ["b", "a", "c"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.knobs.catalogue import find
 from bench.targets.embedded.kato import (
     codec,
     filters,
@@ -18,7 +21,7 @@ from bench.targets.embedded.kato import (
     session_config,
     settings,
 )
-from bench.targets.embedded.kato.domain import Session
+from bench.targets.embedded.kato.domain import Pattern, Session
 from bench.targets.embedded.kato.middleware import checked_session_id
 
 REDIS = {"REDIS_URL": "redis://127.0.0.1:6379"}
@@ -108,6 +111,19 @@ class TestSessionConfig:
         )
         assert config["sort_symbols"] is False
         assert session_config.at_creation(self.loaded, {"use_token_matching": False})["sort_symbols"] is True
+
+    def test_the_names_to_rank_by_are_those_that_kato_documents(self):
+        weighable = ("similarity", "evidence", "confidence", "snr")
+        known = {
+            *("potential", "fragmentation", "frequency", *weighable),
+            *("normalized_entropy", "global_normalized_entropy", "predictive_information"),
+            *("itfdf_similarity", "tfidf_score", "confluence"),
+            *("bayesian_posterior", "bayesian_prior", "bayesian_likelihood"),
+            *(f"weighted_{metric}" for metric in weighable),
+        }
+        assert set(settings.RANKINGS) == known
+        assert len(known) == 20
+        assert find("kato.RANK_SORT_ALGO").choices == settings.RANKINGS
 
     def test_filters_are_not_checked_on_update_and_an_unknown_mode_is_clear(self):
         config, errors = session_config.updated(
@@ -225,6 +241,19 @@ class TestCodec:
 
     def test_numbers_beyond_64_bits_keep_their_size(self):
         assert math.isclose(codec.loads(codec.dumps(10**30)), 1e30)
+
+
+def test_whatever_stops_an_insert_nobody_waits_for_ever():
+    def stop(_):
+        raise LookupError("mine")
+
+    async def add():
+        async with httpx.AsyncClient(transport=httpx.MockTransport(stop)) as http:
+            store = patterns.PatternStore(http, "http://store", "kato", "default", "")
+            await asyncio.wait_for(store.add("kb", Pattern("p", [["a"], ["b"]])), 5)
+
+    with pytest.raises(LookupError, match="mine"):
+        asyncio.run(add())
 
 
 class TestQueryParameters:

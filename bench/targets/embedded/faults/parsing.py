@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from bench.errors import UsageError
-from bench.targets.embedded.faults import values
 from bench.targets.embedded.faults.registry import API, FAULTS, Fault
 
 _PREFIX = "KATO_BENCH_FAULT_"
@@ -36,9 +35,9 @@ def variable(name: str) -> str:
 
 
 def variables(planted: Mapping[str, str]) -> dict[str, str]:
-    """The API's environment for parsed faults; a share of CPU is a number, 0.15 for 15 %."""
+    """The API's environment for parsed faults."""
     return {
-        variable(fault.name): _for_api(fault.name, planted[fault.name])
+        variable(fault.name): planted[fault.name]
         for fault in _faults(planted)
         if API in fault.carrier and fault.knob is None
     }
@@ -69,11 +68,6 @@ def warnings(planted: Mapping[str, str]) -> list[str]:
 
 def _faults(planted: Mapping[str, str]) -> list[Fault]:
     return [FAULTS[name] for name in planted]
-
-
-def _for_api(name: str, value: str) -> str:
-    share = values.share(value) if name == "cpu" else None
-    return value if share is None else repr(share)
 
 
 def _instead(name: str) -> str:

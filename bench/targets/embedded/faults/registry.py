@@ -67,7 +67,8 @@ _OF_KATO = (
     ),
     Fault(
         "node-eviction", values.a_count(1, 100), "100",
-        "one node more than so many in a worker evicts the node used longest ago, with its Qdrant collection",
+        "one node more than so many in a worker evicts the node used longest ago, with its Qdrant collection "
+        "and, where its name begins with test_, all else of it",
         API, "collections of nodes vanish while their patterns stay",
     ),
     Fault(

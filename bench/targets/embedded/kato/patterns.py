@@ -26,6 +26,10 @@ class PatternStoreError(Exception):
     """ClickHouse refused a statement; carries its answer."""
 
 
+FAILURES = (PatternStoreError, httpx.HTTPError)
+"""What a pattern store raises that refuses, hangs or is gone."""
+
+
 class PatternStore:
     """Reads and writes the patterns of nodes.
 
@@ -44,7 +48,7 @@ class PatternStore:
         self._writers: set[asyncio.Task[None]] = set()
 
     async def add(self, kb: str, pattern: Pattern) -> None:
-        """Raises PatternStoreError or httpx.HTTPError if the row could not be stored."""
+        """Raises FAILURES if the row could not be stored."""
         stored = asyncio.get_running_loop().create_future()
         self._waiting.append((orjson.dumps(_row(kb, pattern)), stored))
         if len(self._writers) < _CONCURRENT_INSERTS:
@@ -98,7 +102,7 @@ class PatternStore:
                 del self._waiting[:_ROWS_PER_INSERT]
                 try:
                     await self._insert([row for row, _ in batch])
-                except (PatternStoreError, httpx.HTTPError) as error:
+                except Exception as error:  # whatever it is, who waits has to learn of it
                     _settle(batch, error)
                 else:
                     _settle(batch, None)

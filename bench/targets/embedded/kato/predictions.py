@@ -165,9 +165,11 @@ def weighted(
 
 
 def ranked(predictions: Sequence[Prediction], ranking: str, limit: int) -> list[Prediction]:
-    """The best `limit`, best first: the highest value wins, except for fragmentation. Names break ties."""
+    """The best `limit`, best first: the highest value wins, except for fragmentation. Names break ties.
+
+    A weighted metric that is None, as it is without an emotive, counts as zero."""
     sign = 1 if ranking == "fragmentation" else -1
-    return sorted(predictions, key=lambda one: (sign * one[ranking], one["name"]))[:limit]
+    return sorted(predictions, key=lambda one: (sign * (one[ranking] or 0.0), one["name"]))[:limit]
 
 
 def future_potentials(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:

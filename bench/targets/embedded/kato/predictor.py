@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from redis.asyncio import Redis
-
 from bench.targets.embedded.kato import matching, predictions
-from bench.targets.embedded.kato.domain import Event, Pattern, SymbolCounts, Totals
-from bench.targets.embedded.kato.filters import EVERYTHING, Pipeline, Stage, starts_with
+from bench.targets.embedded.kato.chances import ChanceCache
+from bench.targets.embedded.kato.domain import Event, Pattern
+from bench.targets.embedded.kato.filters import EVERYTHING, Filter, Pipeline, Stage, starts_with
 from bench.targets.embedded.kato.knowledge import Knowledge
 from bench.targets.embedded.kato.matching import Match, Similarity
 from bench.targets.embedded.kato.memory import flatten
-from bench.targets.embedded.kato.patterns import PatternStore
+from bench.targets.embedded.kato.patterns import FAILURES, PatternStore
 from bench.targets.embedded.kato.predictions import Ensemble, Prediction, Survivor
 
 log = logging.getLogger("kato.predictor")
@@ -93,24 +91,37 @@ class Predictor:
         if pipeline is None:
             return ()
         if not pipeline.stages:
-            return await self._patterns.candidates(query.kb)
+            return await self._read(query.kb, [])
         first, *later = pipeline.stages
-        found = await self._patterns.candidates(query.kb, [first.condition] if first.condition else [])
+        found = await self._read(query.kb, [first.condition] if first.condition else [])
         _report(pipeline, first, found)
         for stage in later:
             found = await self._passing(stage, query, state, found)
             _report(pipeline, stage, found)
         return found
 
+    async def _read(self, kb: str, filters: Sequence[Filter]) -> list[Pattern]:
+        """As with KATO, a store that fails counts as one without patterns: 200, and nothing predicted."""
+        try:
+            return await self._patterns.candidates(kb, filters)
+        except FAILURES as error:
+            log.error("the patterns of %s could not be read: %r", kb, error)
+            return []
+
     async def _passing(
         self, stage: Stage, query: Query, state: list[str], found: list[Pattern]
     ) -> list[Pattern]:
         if stage.condition is not None:
-            names = await self._patterns.narrowed(query.kb, [one.name for one in found], stage.condition)
-            return [one for one in found if one.name in names]
+            names = [one.name for one in found]
+            try:
+                passed = await self._patterns.narrowed(query.kb, names, stage.condition)
+            except FAILURES as error:
+                log.error("the filter %s failed; everything passes it: %r", stage.name, error)
+                return found
+            return [one for one in found if one.name in passed]
         if stage.name == "rapidfuzz":  # the very similarity that decides afterwards, a second time
-            passed = matching.matches(state, found, query.recall_threshold, query.similarity)
-            return [one.pattern for one in passed]
+            similar = matching.matches(state, found, query.recall_threshold, query.similarity)
+            return [one.pattern for one in similar]
         log.error("the filter %s failed; everything passes it", stage.name)
         return found
 
@@ -163,47 +174,3 @@ def _report(pipeline: Pipeline, stage: Stage, left: Sequence[Pattern]) -> None:
         log.info("filter %s: %d candidates left", stage.name, len(left))
     if pipeline.warn_above is not None and len(left) > pipeline.warn_above:
         log.warning("filter %s leaves %d candidates, over %d", stage.name, len(left), pipeline.warn_above)
-
-
-class ChanceCache:
-    """`predictions.chance_of`, kept in Redis for all workers until the next learn of any node."""
-
-    _PREFIX = "kato:metrics:conditional_probability:"
-    _INDEX = "kato:metrics:_index"
-    _TTL = 3600
-
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-
-    async def chances(
-        self, kb: str, presents: Sequence[list[str]], counts: SymbolCounts, totals: Totals
-    ) -> list[float]:
-        """One per present, in the same order."""
-        keys = [self._key(kb, present) for present in presents]
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for key in keys:
-                pipe.get(key)
-            cached = await pipe.execute()
-        found = {key: float(value) for key, value in zip(keys, cached, strict=True) if value is not None}
-        fresh = {
-            key: predictions.chance_of(present, counts, totals)
-            for key, present in zip(keys, presents, strict=True)
-            if key not in found
-        }
-        if fresh:
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for key, chance in fresh.items():
-                    pipe.set(key, repr(chance), ex=self._TTL)
-                pipe.sadd(self._INDEX, *fresh)
-                await pipe.execute()
-        return [found[key] if key in found else fresh[key] for key in keys]
-
-    async def clear(self) -> None:
-        keys = await self._redis.smembers(self._INDEX)
-        if keys:
-            await self._redis.unlink(self._INDEX, *keys)
-
-    @classmethod
-    def _key(cls, kb: str, present: list[str]) -> str:
-        text = f"{kb}{sorted(set(present))}"
-        return cls._PREFIX + hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

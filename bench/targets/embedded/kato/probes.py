@@ -6,10 +6,9 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 
-import httpx
 from redis.exceptions import RedisError
 
-from bench.targets.embedded.kato.patterns import PatternStoreError
+from bench.targets.embedded.kato.patterns import FAILURES
 
 _PERIOD = 30.0
 """Seconds for which an answer counts."""
@@ -50,7 +49,7 @@ class StoreProbes:
         began = time.perf_counter()
         try:
             await probe()
-        except (RedisError, httpx.HTTPError, PatternStoreError, OSError) as error:
+        except (RedisError, *FAILURES, OSError) as error:
             health.healthy = False
             health.error_count += 1
             health.last_error = str(error) or type(error).__name__

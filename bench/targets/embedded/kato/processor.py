@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-import httpx
-
 from bench.targets.embedded.kato import codec, matching, memory, naming, predictions
+from bench.targets.embedded.kato.chances import ChanceCache
 from bench.targets.embedded.kato.domain import Pattern, Session
 from bench.targets.embedded.kato.filters import EVERYTHING, pipeline_of
 from bench.targets.embedded.kato.index import NodeIndex
@@ -18,15 +16,14 @@ from bench.targets.embedded.kato.knowledge import Knowledge
 from bench.targets.embedded.kato.matching import Similarity
 from bench.targets.embedded.kato.memory import flatten
 from bench.targets.embedded.kato.models import ObservationData
-from bench.targets.embedded.kato.patterns import PatternStore, PatternStoreError
-from bench.targets.embedded.kato.predictor import Answer, ChanceCache, Predictor, Query
+from bench.targets.embedded.kato.nodes import NodeRegistry
+from bench.targets.embedded.kato.patterns import PatternStore
+from bench.targets.embedded.kato.predictor import Answer, Predictor, Query
 from bench.targets.embedded.kato.settings import Settings
 from bench.targets.embedded.kato.streams import EventStreams
 from bench.targets.embedded.kato.vectors import VectorStore
 
 log = logging.getLogger("kato.processor")
-
-MAX_NODES = 100
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ class Processor:
 
     async def learn(self, session: Session) -> str:
         """Makes the STM a pattern and empties it. Returns the prefixed name, or "" if the STM holds fewer
-        than two symbols. Raises PatternStoreError or httpx.HTTPError if it could not be stored."""
+        than two symbols. Raises patterns.FAILURES if it could not be stored."""
         kb = self.kb_of(session.node_id)
         pattern = Pattern(naming.pattern_name(session.stm), session.stm)
         name = ""
@@ -184,50 +181,9 @@ class Processor:
             return
         try:
             await self._patterns.add(kb, pattern)
-        except (PatternStoreError, httpx.HTTPError):
+        except Exception:
             await self._knowledge.withdraw(kb, pattern.name)
             raise
         await self._knowledge.record_new(kb, pattern, session.emotives, session.observed_metadata)
         if self._settings.use_indexing:
             self._indexes[kb].add(pattern.name, flatten(pattern.events))
-
-
-class NodeRegistry:
-    """The nodes that this worker served last, as KATO's processor manager reports them."""
-
-    def __init__(self) -> None:
-        self._nodes: OrderedDict[str, tuple[str, datetime, datetime]] = OrderedDict()
-
-    def touch(self, kb: str, node_id: str) -> None:
-        now = datetime.now(UTC)
-        _, created, _ = self._nodes.pop(kb, (node_id, now, now))
-        self._nodes[kb] = (node_id, created, now)
-        if len(self._nodes) > MAX_NODES:
-            self._nodes.popitem(last=False)
-
-    @property
-    def oldest(self) -> str | None:
-        """The node that was served longest ago; None before the first."""
-        return next(iter(self._nodes), None)
-
-    def __len__(self) -> int:
-        return len(self._nodes)
-
-    def report(self, idle_ttl: int) -> dict[str, Any]:
-        now = datetime.now(UTC)
-        return {
-            "total_processors": len(self._nodes),
-            "max_processors": MAX_NODES,
-            "eviction_ttl_seconds": idle_ttl,
-            "processors": [
-                {
-                    "processor_id": kb,
-                    "node_id": node_id,
-                    "created_at": created.isoformat(),
-                    "last_accessed": accessed.isoformat(),
-                    "access_count": 1,
-                    "idle_seconds": (now - accessed).total_seconds(),
-                }
-                for kb, (node_id, created, accessed) in self._nodes.items()
-            ],
-        }

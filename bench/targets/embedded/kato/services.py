@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import httpx
 from redis.asyncio import Redis
 
+from bench.targets.embedded.kato.chances import ChanceCache
 from bench.targets.embedded.kato.events import Broadcaster
 from bench.targets.embedded.kato.faults import planting
 from bench.targets.embedded.kato.knowledge import Knowledge
 from bench.targets.embedded.kato.locks import KeyedLocks
 from bench.targets.embedded.kato.metrics import Page, WorkerMetrics
 from bench.targets.embedded.kato.patterns import PatternStore
-from bench.targets.embedded.kato.predictor import ChanceCache
 from bench.targets.embedded.kato.probes import StoreProbes
 from bench.targets.embedded.kato.processor import Processor
 from bench.targets.embedded.kato.sessions import SessionStore

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -9,9 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from bench.targets.embedded.kato import codec, naming
 from bench.targets.embedded.kato.domain import Config, Session
+
+log = logging.getLogger("kato.sessions")
 
 _PREFIX = "kato:session:"
 _INDEX = "kato:session:_active_index"
@@ -24,7 +28,9 @@ class SessionStore:
 
     The stored `expires_at` moves only when a session is saved. A load renews the key's TTL and the
     `expires_at` that it returns, but not the stored one: a session that is only read ends `ttl_seconds`
-    after its last write, as with KATO."""
+    after its last write, as with KATO.
+
+    Redis may fail: then every session counts as absent, and who creates or saves one gets the error."""
 
     def __init__(
         self,
@@ -61,7 +67,14 @@ class SessionStore:
         return session
 
     async def load(self, session_id: str) -> Session | None:
-        """The session, renewed; None if there is none or it has expired."""
+        """The session, renewed; None if there is none, it has expired, or it could not be read."""
+        try:
+            return await self._renewed(session_id)
+        except RedisError as error:
+            log.error("session %s could not be read: %s", session_id, error)
+            return None
+
+    async def _renewed(self, session_id: str) -> Session | None:
         raw = await self._redis.get(_PREFIX + session_id)
         if raw is None:
             return None
@@ -94,7 +107,11 @@ class SessionStore:
 
     async def exists(self, session_id: str) -> tuple[bool, bool]:
         """Whether the session is alive, and whether it is still stored though expired. Renews nothing."""
-        raw = await self._redis.get(_PREFIX + session_id)
+        try:
+            raw = await self._redis.get(_PREFIX + session_id)
+        except RedisError as error:
+            log.error("session %s could not be read: %s", session_id, error)
+            raw = None
         if raw is None:
             return False, False
         expired = _expired(Session(**codec.loads(raw)))
@@ -107,11 +124,16 @@ class SessionStore:
             await pipe.execute()
 
     async def count(self) -> int:
-        """Sessions created and not deleted, at most a few seconds old; ended TTLs do not lower it."""
+        """Sessions created and not deleted, at most a few seconds old; ended TTLs do not lower it.
+
+        It stays as it was while Redis fails: the pages that tell it are answered whatever the stores do."""
         now = time.monotonic()
         if now - self._counted_at >= self._count_cache_ttl:
-            self._count = await self._redis.scard(_INDEX)
             self._counted_at = now
+            try:
+                self._count = await self._redis.scard(_INDEX)
+            except RedisError as error:
+                log.error("sessions could not be counted: %s", error)
         return self._count
 
 

@@ -19,24 +19,25 @@ DISTANCES = {"euclidean": "Euclid", "cosine": "Cosine", "dot": "Dot", "manhattan
 QUANTIZATIONS = ("scalar", "product", "binary")
 RANKINGS = (
     "potential",
-    "evidence",
     "similarity",
-    "fragmentation",
-    "snr",
-    "confluence",
-    "predictive_information",
+    "evidence",
     "confidence",
+    "snr",
+    "fragmentation",
     "frequency",
-    "entropy",
     "normalized_entropy",
     "global_normalized_entropy",
+    "predictive_information",
     "itfdf_similarity",
     "tfidf_score",
-    "pattern_probability",
-    "weighted_strength",
+    "confluence",
     "bayesian_posterior",
     "bayesian_prior",
     "bayesian_likelihood",
+    "weighted_similarity",
+    "weighted_evidence",
+    "weighted_confidence",
+    "weighted_snr",
 )
 
 

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections import defaultdict
+from collections.abc import Callable, Coroutine
 from typing import Any
+
+from redis.exceptions import RedisError
 
 from bench.targets.embedded.kato.domain import Session
 from bench.targets.embedded.kato.faults.planted import Planted
 from bench.targets.embedded.kato.models import ObservationData
-from bench.targets.embedded.kato.processor import NodeRegistry, Observed, Processor
-from bench.targets.embedded.kato.vectors import VectorStore
+from bench.targets.embedded.kato.nodes import NodeRegistry
+from bench.targets.embedded.kato.patterns import FAILURES
+from bench.targets.embedded.kato.processor import Observed, Processor
+
+log = logging.getLogger("kato.nodes")
+
+_TEST_NODE = "test_"
+"""How the names of nodes begin of which an eviction leaves nothing at all."""
 
 
 class PlantedProcessor(Processor):
@@ -23,7 +33,16 @@ class PlantedProcessor(Processor):
             defaultdict(threading.Lock) if planted.deadlock else None
         )
         if planted.node_eviction is not None:
-            self.nodes = EvictingNodes(planted.node_eviction, self._vectors)
+            self.nodes = EvictingNodes(planted.node_eviction, self._forget_evicted)
+
+    async def _forget_evicted(self, kb: str) -> None:
+        await self._vectors.drop(kb)
+        if kb.startswith(_TEST_NODE):
+            try:
+                await self._patterns.drop(kb)
+                await self._knowledge.forget(kb)
+            except (*FAILURES, RedisError) as error:
+                log.error("the data of %s could not be dropped: %r", kb, error)
 
     async def observe(self, session: Session, data: ObservationData, unique_id: str) -> Observed:
         if self._node_locks is None or not session.config["process_predictions"]:
@@ -35,18 +54,18 @@ class PlantedProcessor(Processor):
 
 
 class EvictingNodes(NodeRegistry):
-    """Keeps `limit` nodes; who is evicted loses its Qdrant collection."""
+    """Keeps `limit` nodes; what `forget` does to one that is evicted, it does in the background."""
 
-    def __init__(self, limit: int, vectors: VectorStore) -> None:
+    def __init__(self, limit: int, forget: Callable[[str], Coroutine[Any, Any, None]]) -> None:
         super().__init__()
         self._limit = limit
-        self._vectors = vectors
-        self._dropping: set[asyncio.Task[None]] = set()
+        self._forget = forget
+        self._forgetting: set[asyncio.Task[None]] = set()
 
     def touch(self, kb: str, node_id: str) -> None:
         if kb not in self._nodes and len(self._nodes) >= self._limit:
             evicted, _ = self._nodes.popitem(last=False)
-            task = asyncio.create_task(self._vectors.drop(evicted))
-            self._dropping.add(task)
-            task.add_done_callback(self._dropping.discard)
+            task = asyncio.create_task(self._forget(evicted))
+            self._forgetting.add(task)
+            task.add_done_callback(self._forgetting.discard)
         super().touch(kb, node_id)

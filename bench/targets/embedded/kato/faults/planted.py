@@ -47,7 +47,7 @@ def read(env: Mapping[str, str]) -> Planted:
         lying_metrics=_value(env, "lying-metrics", values.share),
         latency=_value(env, "latency", values.latency),
         leak=_value(env, "leak", values.size) or 0,
-        cpu=_value(env, "cpu", _cpu) or Cpu(),
+        cpu=_value(env, "cpu", values.cpu) or Cpu(),
     )
 
 
@@ -63,11 +63,3 @@ def _value(env: Mapping[str, str], name: str, of_text: Callable[[str], T | None]
 
 def _switch(text: str) -> bool | None:
     return True if text == values.ON else None
-
-
-def _cpu(text: str) -> Cpu | None:
-    """A number is a share."""
-    try:
-        return Cpu(share=float(text))
-    except ValueError:
-        return values.cpu(text)

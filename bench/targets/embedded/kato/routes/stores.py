@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Response
+from redis.exceptions import RedisError
 
 from bench.targets.embedded.kato import models
 from bench.targets.embedded.kato.routes.common import ServicesHere, reply
@@ -31,7 +32,11 @@ _STREAM_GAINS = {
 @router.get("/cache/stats", response_model=models.CacheStatsResponse)
 async def get_cache_stats(services: ServicesHere) -> Response:
     # Nothing uses KATO's pattern cache, so its numbers stay at zero; only the memory is real.
-    megabytes = round(await services.knowledge.used_memory() / 1024**2, 2)
+    try:
+        megabytes = round(await services.knowledge.used_memory() / 1024**2, 2)
+        connected = True
+    except RedisError:
+        megabytes, connected = 0.0, False
     stats: dict[str, Any] = {
         "hit_rate_percent": 0,
         "cache_hits": 0,
@@ -44,7 +49,8 @@ async def get_cache_stats(services: ServicesHere) -> Response:
         "uptime_seconds": 0.0,
         "requests_per_second": 0.0,
     }
-    health = {"status": "healthy", "redis_connected": True, "cache_stats": stats}
+    status = "healthy" if connected else "unhealthy"
+    health = {"status": status, "redis_connected": connected, "cache_stats": stats}
     return reply({"cache_performance": stats, "cache_health": health, "timestamp": _now()})
 
 
@@ -77,7 +83,10 @@ async def get_distributed_stm_stats(services: ServicesHere) -> Response:
     }
     if sample := nodes.oldest:
         streams = services.processor.streams
-        length, groups = await streams.size()
+        try:
+            length, groups = await streams.size()
+        except RedisError as error:
+            return reply({**answer, "status": "error", "reason": None, "error": str(error)})
         answer |= {
             "status": "active",
             "distributed_stm_enabled": True,
