@@ -133,3 +133,15 @@ def test_what_is_left_is_written_at_the_end(written: Written) -> None:
     future = queue.push(insert(b"1"), LATE, "")
     queue.close()
     assert future.result().written_rows == 1
+
+
+def test_a_batch_that_fails_for_any_reason_leaves_nobody_waiting(written: Written) -> None:
+    def fail(_: Flush) -> None:
+        raise LookupError("mine")
+
+    queue = InsertQueue(written.run, lambda form, body: len(body.split()), fail)
+    futures = [queue.push(insert(b"1"), LATE, ""), queue.push(insert(b"2"), LATE, "")]
+    queue.flush()
+    assert [str(future.exception(timeout=5)) for future in futures] == ["mine", "mine"]
+    assert written.bodies
+    queue.close()

@@ -7,6 +7,7 @@ written one by one, so that only those that are at fault fail.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -162,6 +163,19 @@ class InsertQueue:
         writing.add_done_callback(self._writing.discard)
 
     def _write(self, batch: Batch) -> None:
+        try:
+            self._write_and_tell(batch)
+        except Exception as error:  # whatever it is, who waits has to learn of it
+            print(
+                f"The pattern store could not write a batch of inserts: {error!r}",
+                file=sys.stderr,
+                flush=True,
+            )
+            for entry in batch.entries:
+                if not entry.done.done():
+                    entry.done.set_exception(error)
+
+    def _write_and_tell(self, batch: Batch) -> None:
         began, started = time.time(), time.perf_counter()
         outcomes: list[Outcome] = []
         written = Counters()
