@@ -75,6 +75,9 @@ def serve() -> Serve:
             yield
         finally:
             process.terminate()
-            process.wait(20)
+            try:
+                process.wait(20)
+            finally:
+                process.kill()
 
     return serving

@@ -19,8 +19,8 @@ from functools import partial
 from typing import NoReturn, cast
 
 from bench.errors import BenchError, ExitCode, PartFailedError, UsageError
+from bench.targets.embedded.ports import HOST
 
-HOST = "127.0.0.1"
 _MOST_ON_THE_WAY = 64 << 20
 _BACKLOG = 1024
 
