@@ -13,9 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal
 
-from tests.tables.stage import Http, Stage, deployed, rate_of, seconds_each, vectors
+import httpx
+
+from tests.deployed import seconds_of
+from tests.tables.stage import Stage, rate_of, staged, vectors
 
 PAGE = Path("docs/embedded.md")
 _MARKS = ("<!-- knob table: make knob-table -->\n", "<!-- end of the knob table -->")
@@ -55,8 +59,8 @@ def prediction_rate(stage: Stage, _: str) -> float:
         stage.look(session)
         client = stage.another_kato()
 
-        def predict(client: Http = client, session: str = session) -> None:
-            client.json("GET", f"{session}/predictions")
+        def predict(client: httpx.Client = client, session: str = session) -> None:
+            client.get(f"{session}/predictions").raise_for_status()
 
         actions.append(predict)
     rate_of(actions, 1)
@@ -64,42 +68,36 @@ def prediction_rate(stage: Stage, _: str) -> float:
 
 
 def refused_share(stage: Stage, _: str) -> float:
-    """Of eight connections that are all open at once."""
+    """Of eight clients, each of whom keeps the connection that it gets."""
     clients = [stage.another_kato() for _ in range(8)]
-    for client in clients:
-        client.connect()
-    refused = sum(client.ask("GET", "/health")[0] == 503 for client in clients)
+    refused = sum(client.get("/health").status_code == 503 for client in clients)
     for client in clients:
         client.close()
     return refused / len(clients)
 
 
 def health_cpu_ms(stage: Stage, _: str) -> float:
-    return _cpu_ms(stage, "kato", lambda: stage.kato.ask("GET", "/health"), 4000)
+    return _cpu_ms(stage, "kato", lambda: stage.kato.get("/health"), 4000)
 
 
 def connection_cpu_ms(stage: Stage, _: str) -> float:
     """Each opened for one /health, which leaves the event loop more to do than a request does."""
 
-    def visit() -> None:
-        client = stage.another_kato()
-        client.ask("GET", "/health")
-        client.close()
-
-    return _cpu_ms(stage, "kato", visit, 3000)
+    closing = {"Connection": "close"}
+    return _cpu_ms(stage, "kato", lambda: stage.kato.get("/health", headers=closing), 3000)
 
 
 def log_bytes(stage: Stage, _: str) -> float:
-    session, log = stage.session(), stage.folder / "logs" / "kato.log"
+    session, log = stage.session("table"), stage.folder / "logs" / "kato.log"
     before = log.stat().st_size
     for _number in range(300):
-        stage.kato.json("POST", f"{session}/observe", {"strings": ["a"]})
+        stage.observe(session, "a").raise_for_status()
     return (log.stat().st_size - before) / 300
 
 
 def memory_per_pattern(stage: Stage, _: str) -> float:
     """The end of a training reads all patterns at once; what the allocator keeps of that hides the index."""
-    session, patterns = stage.session(), 1500
+    session, patterns = stage.session("table"), 1500
     stage.learn(session, 300, finalize=False)
     before = stage.resident_bytes("kato")
     stage.learn(session, patterns, seed=2, finalize=False)
@@ -128,7 +126,7 @@ def kept(stage: Stage, _: str) -> float:
 
 
 def set_ms(stage: Stage, _: str) -> float:
-    return 1000 * seconds_each(lambda: stage.redis.set("table", b"x" * 4000), 400)
+    return 1000 * median(seconds_of(lambda: stage.redis.set("table", b"x" * 4000), 400))
 
 
 def threaded_reads(stage: Stage, _: str) -> float:
@@ -155,7 +153,7 @@ def recall(stage: Stage, _: str) -> float:
 
 def indexed(stage: Stage, _: str) -> float:
     path = stage.collection(_POINTS[:_COUNT])
-    return float(stage.qdrant.json("GET", path)["result"]["indexed_vectors_count"])
+    return float(stage.collection_info(path)["indexed_vectors_count"])
 
 
 def recall_with_ef(stage: Stage, value: str) -> float:
@@ -171,7 +169,7 @@ def filtered_search_cpu_ms(stage: Stage, value: str) -> float:
     path = stage.collection(_POINTS[:_COUNT])
     if value == "keyword":
         index = {"field_name": "kb", "field_schema": "keyword"}
-        stage.qdrant.json("PUT", f"{path}/index?wait=true", index)
+        stage.qdrant.put(f"{path}/index?wait=true", json=index).raise_for_status()
     wanted = {"must": [{"key": "kb", "match": {"value": "n1"}}]}
     query = _QUERIES[0].tolist()
     return _cpu_ms(stage, "qdrant", lambda: stage.search(path, query, filter=wanted), 400)
@@ -198,11 +196,8 @@ def _table(stage: Stage, *, granularity: int = 8192, index: bool = True) -> None
     _sql(stage, "OPTIMIZE TABLE table_rows FINAL")
 
 
-def _sql(stage: Stage, statement: str, data: bytes = b"", **settings: Any) -> dict[str, str]:
-    status, headers, content = stage.sql(statement, data, **settings)
-    if status != 200:
-        raise OSError(f"{statement[:60]}: {content[:200]!r}")
-    return headers
+def _sql(stage: Stage, statement: str, data: bytes = b"", **settings: Any) -> httpx.Headers:
+    return stage.sql(statement, data, **settings).raise_for_status().headers
 
 
 def _rows_read(stage: Stage, where: str) -> float:
@@ -227,7 +222,7 @@ def insert_rate(stage: Stage, value: str) -> float:
     size, name = int(value), "table_batches"
     _sql(stage, f"CREATE TABLE IF NOT EXISTS {name} (a UInt64, b String) ENGINE MergeTree ORDER BY a")
     data = "".join(f"{row}\tpattern{row}\n" for row in range(size)).encode()
-    each = seconds_each(lambda: _sql(stage, f"INSERT INTO {name} FORMAT TSV", data), 20)
+    each = median(seconds_of(lambda: _sql(stage, f"INSERT INTO {name} FORMAT TSV", data), 20))
     return size / each
 
 
@@ -235,7 +230,7 @@ def memory_refusals(stage: Stage, _: str) -> float:
     """Share of ten large aggregations that end with error 241."""
     statement = "SELECT count() FROM (SELECT number FROM numbers(1000000) GROUP BY number)"
     refused = [stage.sql(statement) for _ in range(10)]
-    return sum(h.get("x-clickhouse-exception-code") == "241" for _, h, _ in refused) / 10
+    return sum(one.headers.get("x-clickhouse-exception-code") == "241" for one in refused) / 10
 
 
 # --- Sessions --------------------------------------------------------------------------------------------
@@ -244,7 +239,7 @@ def memory_refusals(stage: Stage, _: str) -> float:
 def _taught(stage: Stage, config: dict[str, Any], patterns: int = 1500) -> str:
     """A session of a node that knows so many patterns, with an unfinished sequence in it."""
     stage.learn(stage.session("taught"), patterns)
-    session = stage.session("taught", config)
+    session = stage.session("taught", **config)
     stage.look(session)
     return session
 
@@ -258,7 +253,7 @@ def predicted(option: str, read: Callable[[str], Any]) -> Measure:
 
     def measure(stage: Stage, value: str) -> float:
         session = _taught(stage, _config(option, read)(value))
-        return float(stage.kato.json("GET", f"{session}/predictions")["count"])
+        return float(len(stage.predictions(session)))
 
     return measure
 
@@ -266,20 +261,19 @@ def predicted(option: str, read: Callable[[str], Any]) -> Measure:
 def predict_ms(option: str, read: Callable[[str], Any]) -> Measure:
     def measure(stage: Stage, value: str) -> float:
         session = _taught(stage, _config(option, read)(value))
-        return 1000 * seconds_each(lambda: stage.kato.json("GET", f"{session}/predictions"), 15)
+        return 1000 * median(seconds_of(lambda: stage.predictions(session), 15))
 
     return measure
 
 
 def reply_kb(stage: Stage, value: str) -> float:
     session = _taught(stage, {"max_predictions": int(value)})
-    return len(stage.kato.ask("GET", f"{session}/predictions")[2]) / 1000
+    return len(stage.kato.get(f"{session}/predictions").raise_for_status().content) / 1000
 
 
 def observe_ms(stage: Stage, value: str) -> float:
     session = _taught(stage, {"process_predictions": value == "true"})
-    body = {"strings": ["t1"]}
-    return 1000 * seconds_each(lambda: stage.kato.json("POST", f"{session}/observe", body), 15)
+    return 1000 * median(seconds_of(lambda: stage.observe(session, "t1").raise_for_status(), 15))
 
 
 def _filter(value: str) -> list[str]:
@@ -358,7 +352,7 @@ ROWS = (
 @contextmanager
 def _with_value(row: Row, value: str) -> Iterator[Stage]:
     knobs = {**row.beside, row.knob: value} if row.home == "--set" else row.beside
-    with deployed(knobs) as stage:
+    with staged(knobs) as stage:
         yield stage
 
 

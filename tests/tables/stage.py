@@ -1,150 +1,64 @@
-"""One embedded deployment at a time, and what the rows of the tables ask of its parts."""
+"""One deployment at a time, with what the rows of the tables teach it and ask of it."""
 
 from __future__ import annotations
 
-import http.client
-import json
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 import numpy as np
-import psutil
-import redis
 from numpy.typing import NDArray
 
-from bench.knobs.catalogue import parse
-from bench.supervision.supervisor import Supervisor
-from bench.targets.base import TargetFacts
-from bench.targets.embedded.deployment import EmbeddedDeployment
-
-Answer = tuple[int, dict[str, str], bytes]
-
-_PATIENCE = 60.0
+from tests.deployed import Deployed, deployed, until
 
 
-class Http:
-    """One keep-alive connection to a part."""
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_PATIENCE)
-
-    def ask(self, method: str, path: str, body: Any = None) -> Answer:
-        content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        wanted = {"Content-Type": "application/json"} if content is not None else {}
-        self._connection.request(method, path, content, wanted)
-        response = self._connection.getresponse()
-        headers = {name.lower(): value for name, value in response.getheaders()}
-        return response.status, headers, response.read()
-
-    def json(self, method: str, path: str, body: Any = None) -> Any:
-        """Raises OSError for a status other than 200."""
-        status, _, content = self.ask(method, path, body)
-        if status != http.client.OK:
-            raise OSError(f"{method} {path} answered {status}: {content[:200]!r}")
-        return json.loads(content)
-
-    def connect(self) -> None:
-        self._connection.connect()
-
-    def close(self) -> None:
-        self._connection.close()
-
-
-class Stage:
-    """A deployment that runs, with a connection to each part."""
-
-    def __init__(self, facts: TargetFacts, folder: Path) -> None:
-        self.facts = facts
-        self.folder = folder
-        self.kato = Http(facts.base_url)
-        self.qdrant = Http(self._address("qdrant"))
-        self.clickhouse = Http(self._address("clickhouse"))
-        self.redis = self.another_redis()
-
-    def _address(self, name: str) -> str:
-        part = self.facts.part(name)
-        assert part is not None
-        assert part.address is not None
-        return part.address
-
-    def another_kato(self) -> Http:
-        return Http(self.facts.base_url)
-
-    def another_redis(self) -> redis.Redis:
-        host, _, port = self._address("redis").rpartition(":")
-        return redis.Redis(host=host, port=int(port))
-
-    def close(self) -> None:
-        for client in (self.kato, self.qdrant, self.clickhouse, self.redis):
-            client.close()
-
-    def cpu_seconds(self, name: str) -> float:
-        """Of the part's processes since their start."""
-        part = self.facts.part(name)
-        assert part is not None
-        root = psutil.Process(part.pid)
-        times = [one.cpu_times() for one in (root, *root.children(recursive=True))]
-        return float(sum(one.user + one.system for one in times))
-
-    def resident_bytes(self, name: str) -> float:
-        part = self.facts.part(name)
-        assert part is not None
-        root = psutil.Process(part.pid)
-        return float(sum(one.memory_info().rss for one in (root, *root.children(recursive=True))))
-
-    def session(self, node: str = "table", config: Mapping[str, Any] | None = None) -> str:
-        body = {"node_id": node, "config": {"process_predictions": False, **(config or {})}}
-        return f"/sessions/{self.kato.json('POST', '/sessions', body)['session_id']}"
+class Stage(Deployed):
+    """Patterns are made of a Zipf vocabulary of 1 000 tokens, vectors lie around centres."""
 
     def learn(
         self, session: str, patterns: int, seed: int = 1, length: int = 10, *, finalize: bool = True
     ) -> None:
-        """Teach so many different patterns of a Zipf vocabulary of 1 000 tokens."""
+        """Teach so many different patterns."""
         random = np.random.default_rng(seed)
-        for _ in range(patterns):
-            tokens = [f"t{token}" for token in np.minimum(random.zipf(1.3, length), 1000)]
-            body = {"observations": [{"strings": [one]} for one in tokens], "learn_at_end": True}
-            self.kato.json("POST", f"{session}/observe-sequence", body)
+        self.teach(session, (_tokens(random, length) for _ in range(patterns)))
         if finalize:
-            self.kato.json("POST", f"{session}/finalize-training")
+            self.kato.post(f"{session}/finalize-training").raise_for_status()
 
     def look(self, session: str, seed: int = 5) -> None:
         """Fill the short-term memory with five events that resemble what was taught."""
-        self.kato.json("POST", f"{session}/clear-stm")
-        random = np.random.default_rng(seed)
-        for token in np.minimum(random.zipf(1.3, 5), 1000):
-            self.kato.json("POST", f"{session}/observe", {"strings": [f"t{token}"]})
+        self.kato.post(f"{session}/clear-stm").raise_for_status()
+        for (token,) in _tokens(np.random.default_rng(seed), 5):
+            self.observe(session, token).raise_for_status()
 
-    def collection(self, vectors: NDArray[np.float32], payload: Mapping[str, Any] | None = None) -> str:
-        """The collection that KATO makes for a node's first vector, filled with all of them and green."""
-        session = self.session(f"vectors{time.monotonic_ns()}")
-        body = {"strings": ["first"], "vectors": [vectors[0].tolist()]}
-        self.kato.json("POST", f"{session}/observe", body)
-        self.kato.json("POST", f"{session}/observe", {"strings": ["second"]})
-        self.kato.json("POST", f"{session}/learn")
-        names = [one["name"] for one in self.qdrant.json("GET", "/collections")["result"]["collections"]]
-        path = f"/collections/{names[-1]}"
+    def collection(self, vectors: NDArray[np.float32]) -> str:
+        """The path of the collection that KATO makes for a node's first vector, with all of them in it and
+        green."""
+        node = f"vectors{time.monotonic_ns()}"
+        session = self.session(node)
+        self.observe(session, "first", vectors=[vectors[0].tolist()]).raise_for_status()
+        self.observe(session, "second").raise_for_status()
+        self.kato.post(f"{session}/learn").raise_for_status()
+        path = f"/collections/vectors_{node}_kato"
         for begin in range(0, len(vectors), 1000):
             points = [
                 {"id": begin + row, "vector": vector, "payload": {"kb": f"n{row % 3}"}}
                 for row, vector in enumerate(vectors[begin : begin + 1000].tolist())
             ]
-            self.qdrant.json("PUT", f"{path}/points?wait=true", {"points": points})
-        self.until(lambda: self.qdrant.json("GET", path)["result"]["status"] == "green")
+            self.qdrant.put(f"{path}/points?wait=true", json={"points": points}).raise_for_status()
+        assert until(lambda: self.collection_info(path)["status"] == "green"), "no index after a minute"
         return path
 
+    def collection_info(self, path: str) -> dict[str, Any]:
+        info: dict[str, Any] = self.qdrant.get(path).raise_for_status().json()["result"]
+        return info
+
     def search(self, path: str, query: Sequence[float], **more: Any) -> list[int]:
-        body = {"query": query, "limit": 10, **more}
-        found = self.qdrant.json("POST", f"{path}/points/query", body)["result"]["points"]
-        return [point["id"] for point in found]
+        answer = self.qdrant.post(f"{path}/points/query", json={"query": query, "limit": 10, **more})
+        return [point["id"] for point in answer.raise_for_status().json()["result"]["points"]]
 
     def recall(self, path: str, queries: NDArray[np.float32], **params: Any) -> float:
         """Share of the ten nearest that a search with `params` finds."""
@@ -154,49 +68,15 @@ class Stage:
             hits += len(exact & set(self.search(path, query, params=params)))
         return hits / (10 * len(queries))
 
-    def sql(self, statement: str, data: bytes = b"", **settings: Any) -> Answer:
-        parameters = "".join(f"&{name}={quote(str(value))}" for name, value in settings.items())
-        return self.clickhouse.ask("POST", f"/?query={quote(statement)}{parameters}", data)
-
-    @staticmethod
-    def until(condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _PATIENCE
-        while not condition():
-            if time.monotonic() > deadline:
-                raise TimeoutError("the condition did not come true")
-            time.sleep(0.05)
-
 
 @contextmanager
-def deployed(knobs: Mapping[str, str], profile: str = "healthy") -> Iterator[Stage]:
-    """A fresh deployment with these knobs, gone afterwards."""
-    with Supervisor() as supervisor, tempfile.TemporaryDirectory(prefix="kato-bench-table-") as folder:
-        chosen = parse([f"{name}={value}" for name, value in knobs.items()])
-        place = Path(folder) / "parts"
-        deployment = EmbeddedDeployment(
-            supervisor,
-            place,
-            "shipped" if profile == "shipped" else "healthy",
-            {"uvicorn.workers": "1", **chosen},
-        )
-        try:
-            stage = Stage(deployment.start(), place)
-            try:
-                yield stage
-            finally:
-                stage.close()
-        finally:
-            deployment.close()
-
-
-def seconds_each(action: Callable[[], Any], times: int) -> float:
-    """Median time of an action."""
-    took = []
-    for _ in range(times):
-        began = time.perf_counter()
-        action()
-        took.append(time.perf_counter() - began)
-    return median(took)
+def staged(knobs: Mapping[str, str]) -> Iterator[Stage]:
+    """A fresh deployment of one worker, unless these knobs say otherwise."""
+    with (
+        tempfile.TemporaryDirectory(prefix="kato-bench-table-") as folder,
+        deployed(Stage, Path(folder) / "parts", {"uvicorn.workers": "1", **knobs}) as stage,
+    ):
+        yield stage
 
 
 def rate_of(workers: Sequence[Callable[[], Any]], seconds: float) -> float:
@@ -225,3 +105,8 @@ def vectors(count: int, size: int = 96, seed: int = 3) -> NDArray[np.float32]:
     latent = centres[random.integers(0, 400, count)] + 0.7 * random.normal(size=(count, 24))
     lifted = latent @ random.normal(size=(24, size)) + 0.5 * random.normal(size=(count, size))
     return lifted.astype(np.float32)
+
+
+def _tokens(random: np.random.Generator, length: int) -> list[list[str]]:
+    """So many events of one token each."""
+    return [[f"t{token}"] for token in np.minimum(random.zipf(1.3, length), 1000)]

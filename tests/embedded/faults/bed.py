@@ -1,62 +1,33 @@
-"""A running deployment to look for faults in, and short calls on it."""
+"""A running deployment to look for faults in, and what looking for them takes."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
-import redis
 
-from bench.supervision.supervisor import Supervisor
-from bench.targets.base import TargetFacts
-from bench.targets.embedded import faults
-from bench.targets.embedded.deployment import EmbeddedDeployment
 from bench.targets.embedded.faults.timed import a_worker
+from tests.deployed import PATIENCE, Deployed, deployed
 
-KNOBS = {
+_KNOBS = {
     "uvicorn.limit_concurrency": "400",
     "kato.METRICS_CACHE_TTL_SECONDS": "0",
     "kato.LOG_LEVEL": "WARNING",
 }
-_PATIENCE = 40.0
 
 
-class Bed:
-    """`planted`: the faults that it has."""
+class Bed(Deployed):
+    """Its nodes are numbered, so that probes which share it do not meet."""
 
-    def __init__(
-        self, facts: TargetFacts, deployment: EmbeddedDeployment, planted: Mapping[str, str]
-    ) -> None:
-        self.facts = facts
-        self.deployment = deployment
-        self.planted = planted
-        self.http = httpx.Client(base_url=facts.base_url, timeout=_PATIENCE, trust_env=False)
-        self.redis = redis.Redis(port=self.port("redis"), decode_responses=True)
-        self._processes = {part.name: psutil.Process(part.pid) for part in facts.parts}
-        self._nodes = 0
-
-    def close(self) -> None:
-        self.http.close()
-        self.redis.close()
-
-    def address(self, part: str) -> str:
-        found = self.facts.part(part)
-        assert found is not None
-        assert found.address is not None
-        return found.address
-
-    def port(self, part: str) -> int:
-        return int(self.address(part).rpartition(":")[2])
-
-    def process(self, part: str) -> psutil.Process:
-        return self._processes[part]
+    def __init__(self, *more: Any) -> None:
+        super().__init__(*more)
+        self._nodes = itertools.count(1)
 
     def workers(self) -> list[psutil.Process]:
         main = self.process("kato")
@@ -68,40 +39,26 @@ class Bed:
 
     def node(self) -> str:
         """A node that nobody used before."""
-        self._nodes += 1
-        return f"fault{self._nodes}"
+        return f"fault{next(self._nodes)}"
 
     def session(self, node: str | None = None, **config: Any) -> str:
-        """The path of a new session; without predictions at observe time unless `config` says otherwise."""
-        body = {"node_id": node or self.node(), "config": {"process_predictions": False, **config}}
-        created = self.http.post("/sessions", json=body)
-        created.raise_for_status()
-        return f"/sessions/{created.json()['session_id']}"
+        return super().session(node or self.node(), **config)
 
     def learn(self, session: str, patterns: int, first: int = 0, prefix: str = "common") -> None:
         """Teach different patterns of six symbols, all of which begin alike."""
-        for number in range(first, first + patterns):
-            events = [[prefix], *([f"w{number}", f"x{number % 7}"] for _ in range(2)), [f"y{number % 5}"]]
-            body = {"observations": [{"strings": event} for event in events], "learn_at_end": True}
-            self.http.post(f"{session}/observe-sequence", json=body).raise_for_status()
-
-    def observe(self, session: str, *strings: str, **more: Any) -> httpx.Response:
-        return self.http.post(f"{session}/observe", json={"strings": list(strings), **more})
-
-    def predictions(self, session: str) -> list[dict[str, Any]]:
-        answer = self.http.get(f"{session}/predictions")
-        answer.raise_for_status()
-        found: list[dict[str, Any]] = answer.json()["predictions"]
-        return found
-
-    def sql(self, query: str) -> str:
-        answer = httpx.post(self.address("clickhouse"), content=query, trust_env=False)
-        answer.raise_for_status()
-        return answer.text.strip()
+        self.teach(
+            session,
+            (
+                [[prefix], *([f"w{number}", f"x{number % 7}"] for _ in range(2)), [f"y{number % 5}"]]
+                for number in range(first, first + patterns)
+            ),
+        )
 
     def syntax_errors(self) -> int:
         """Statements that could not be read. A server counts them as FailedQuery, the engine does not."""
-        return int(self.sql("SELECT sum(value) FROM system.errors WHERE name = 'SYNTAX_ERROR'") or 0)
+        counted = self.sql("SELECT sum(value) FROM system.errors WHERE name = 'SYNTAX_ERROR'")
+        counted.raise_for_status()
+        return int(counted.text.strip() or 0)
 
     def fingerprints(self, workers: int) -> list[float | None]:
         """Which worker answered each `/health` call, None where nobody did.
@@ -117,7 +74,7 @@ class Bed:
         return heard
 
     def burst(
-        self, requests: Sequence[tuple[str, str, Any]], patience: float = _PATIENCE
+        self, requests: Sequence[tuple[str, str, Any]], patience: float = PATIENCE
     ) -> list[tuple[int | None, bytes]]:
         """Send all at once, each over a connection of its own; status and body, None for no answer."""
         port = self.port("kato")
@@ -148,28 +105,6 @@ class Bed:
 
         return asyncio.run(all_of_them())
 
-    def seconds_of(self, call: Callable[[], Any], times: int = 7) -> list[float]:
-        """How long each of so many calls took, in ascending order."""
-        found = []
-        for _ in range(times):
-            began = time.perf_counter()
-            call()
-            found.append(time.perf_counter() - began)
-        return sorted(found)
-
-
-def until(condition: Callable[[], Any], within: float = 10.0) -> Any:
-    """What `condition` says as soon as it holds; its last word where it never does."""
-    deadline = time.monotonic() + within
-    while True:
-        with suppress(httpx.TransportError, redis.RedisError, psutil.Error):
-            said = condition()
-            if said or time.monotonic() > deadline:
-                return said
-        if time.monotonic() > deadline:
-            return None
-        time.sleep(0.02)
-
 
 def has_ended(process: psutil.Process) -> bool:
     """A zombie counts: its guardian has not looked yet."""
@@ -182,13 +117,6 @@ def has_ended(process: psutil.Process) -> bool:
 @contextmanager
 def running(folder: Path, planted: Sequence[str] = (), workers: int = 1) -> Iterator[Bed]:
     """A deployment of its own, below `folder`, with these `--fault` texts."""
-    parsed = faults.parse(planted)
-    knobs = {**KNOBS, "uvicorn.workers": str(workers)}
-    with Supervisor() as supervisor:
-        deployment = EmbeddedDeployment(supervisor, folder, "healthy", knobs, faults=parsed)
-        try:
-            bed = Bed(deployment.start(), deployment, parsed)
-            yield bed
-            bed.close()
-        finally:
-            deployment.close()
+    knobs = {**_KNOBS, "uvicorn.workers": str(workers)}
+    with deployed(Bed, folder, knobs, planted) as bed:
+        yield bed

@@ -8,17 +8,17 @@ import time
 import httpx
 
 from bench.targets.embedded.faults import values
+from tests.deployed import cpu_seconds, seconds_of, until
 
-from .bed import Bed, has_ended, until
+from .bed import Bed, has_ended
 from .probing import Seen, probe
-from .watching import cpu_seconds
 
 
 @probe("latency", quick="150ms")
 def latency(bed: Bed, value: str) -> Seen:
     added = values.latency(value)
     assert added is not None
-    seconds = statistics.median(bed.seconds_of(lambda: bed.http.get("/"), 15))
+    seconds = statistics.median(seconds_of(lambda: bed.kato.get("/"), 15))
     return Seen(added.mean <= seconds < added.mean + 0.3, f"GET / takes {1000 * seconds:.1f} ms (median)")
 
 
@@ -27,10 +27,10 @@ def leak(bed: Bed, value: str) -> Seen:
     size = values.size(value) or 0
     requests = 150 if size > 50_000 else 1500
     for _ in range(50):
-        bed.http.get("/")
+        bed.kato.get("/")
     before = bed.worker().memory_info().rss
     for _ in range(requests):
-        bed.http.get("/")
+        bed.kato.get("/")
     grown = (bed.worker().memory_info().rss - before) / requests
     return Seen(0.8 * size < grown < 1.5 * size, f"{grown / 1000:.1f} kB of worker memory per request")
 
@@ -39,10 +39,10 @@ def leak(bed: Bed, value: str) -> Seen:
 def cpu(bed: Bed, value: str) -> Seen:
     burnt = values.cpu(value)
     assert burnt is not None
-    bed.http.get("/")
+    bed.kato.get("/")
     before = cpu_seconds(bed.worker())
     for _ in range(60):
-        bed.http.get("/")
+        bed.kato.get("/")
     each = (cpu_seconds(bed.worker()) - before) / 60
     return Seen(burnt.seconds * 0.9 < each < burnt.seconds + 0.01, f"{1000 * each:.1f} ms of CPU for a GET /")
 
@@ -52,7 +52,7 @@ def slow_redis(bed: Bed, value: str) -> Seen:
     """Two round trips at least: KATO reads a session once to check it and once to use it."""
     session = bed.session()
     path = f"{session}/stm"
-    seconds = statistics.median(bed.seconds_of(lambda: bed.http.get(path), 5))
+    seconds = statistics.median(seconds_of(lambda: bed.kato.get(path), 5))
     began = time.perf_counter()
     answers = bed.burst([("GET", path, None)] * 30)
     together = time.perf_counter() - began
@@ -68,8 +68,8 @@ def slow_redis(bed: Bed, value: str) -> Seen:
 def slow_qdrant(bed: Bed, value: str) -> Seen:
     session = bed.session()
     bed.observe(session, "a", vectors=[[1.0, 2.0]])
-    plain = statistics.median(bed.seconds_of(lambda: bed.observe(session, "a"), 5))
-    near = statistics.median(bed.seconds_of(lambda: bed.observe(session, vectors=[[1.0, 2.0]]), 5))
+    plain = statistics.median(seconds_of(lambda: bed.observe(session, "a"), 5))
+    near = statistics.median(seconds_of(lambda: bed.observe(session, vectors=[[1.0, 2.0]]), 5))
     return Seen(
         near - plain > 2 * (values.seconds(value) or 0.0),
         f"an observation takes {1000 * (near - plain):.1f} ms longer with a vector",
@@ -81,8 +81,8 @@ def slow_clickhouse(bed: Bed, value: str) -> Seen:
     session = bed.session()
     bed.learn(session, 2)
     bed.observe(session, "common", "w1")
-    plain = statistics.median(bed.seconds_of(lambda: bed.http.get(f"{session}/stm"), 5))
-    predicted = statistics.median(bed.seconds_of(lambda: bed.predictions(session), 5))
+    plain = statistics.median(seconds_of(lambda: bed.kato.get(f"{session}/stm"), 5))
+    predicted = statistics.median(seconds_of(lambda: bed.predictions(session), 5))
     redis_trips = 4 * 2 * (values.seconds(bed.planted.get("slow-redis", "0s")) or 0.0)
     return Seen(
         predicted - plain - redis_trips > 2 * (values.seconds(value) or 0.0),
@@ -90,11 +90,17 @@ def slow_clickhouse(bed: Bed, value: str) -> Seen:
     )
 
 
-@probe("kill-redis", quick="500ms", shown_at="2s")
+@probe("kill-redis", quick="2s", shown_at="3s")
 def kill_redis(bed: Bed, value: str) -> Seen:
+    session = bed.session()
     gone = _await_death(bed, "redis", value)
-    created = bed.http.post("/sessions", json={"node_id": "n"}).status_code
-    return Seen(gone and created == 500, f"{_is(gone)}; POST /sessions answers {created}")
+    read = bed.kato.get(f"{session}/stm").status_code
+    health = bed.kato.get("/health").status_code
+    created = bed.kato.post("/sessions", json={"node_id": "n"}).status_code
+    return Seen(
+        gone and (created, read, health) == (500, 404, 200),
+        f"{_is(gone)}; POST /sessions answers {created}, a session {read}, /health {health}",
+    )
 
 
 @probe("kill-qdrant", quick="2s", shown_at="3s")
@@ -119,8 +125,12 @@ def kill_clickhouse(bed: Bed, value: str) -> Seen:
     gone = _await_death(bed, "clickhouse", value)
     for word in ("a", "b"):
         bed.observe(session, word).raise_for_status()
-    learned = bed.http.post(f"{session}/learn").status_code
-    return Seen(gone and learned == 500, f"{_is(gone)}; learn answers {learned}")
+    predicted = bed.kato.get(f"{session}/predictions").status_code
+    learned = bed.kato.post(f"{session}/learn").status_code
+    return Seen(
+        gone and (predicted, learned) == (200, 500),
+        f"{_is(gone)}; learn answers {learned}, GET predictions {predicted}",
+    )
 
 
 @probe("kill-kato-worker", workers=2, quick="2s", shown_at="3s")

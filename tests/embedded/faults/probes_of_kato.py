@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 
-import httpx
 import psutil
 
 from bench.targets.embedded.faults import values
+from tests.deployed import cpu_seconds, seconds_of, until
 
-from .bed import Bed, until
+from .bed import Bed
 from .probing import Seen, probe
-from .watching import Children, Watch, cpu_seconds
+from .watching import Children, Watch
 
 
 @probe("deadlock", workers=2)
@@ -52,7 +52,7 @@ def session_pool(bed: Bed, value: str) -> Seen:
     ]
     missing = sum(status == 404 and b"SESSION_NOT_FOUND" in body for status, body in answers)
     failed = sum(status == 500 for status, _ in answers)
-    alive = sum(bed.http.get(f"{session}/exists").json()["exists"] for session in sessions)
+    alive = sum(bed.kato.get(f"{session}/exists").json()["exists"] for session in sessions)
     return Seen(
         missing > 0 and alive == len(sessions),
         f"{requests} at once, three times: {missing} × 404 SESSION_NOT_FOUND, {failed} × 500; {alive} of "
@@ -68,7 +68,7 @@ def lost_updates(bed: Bed, _: str) -> Seen:
         answers = bed.burst([("POST", f"{session}/observe", {"strings": ["a"]})] * 20)
         sent += len(answers)
         answered += sum(status == 200 for status, _ in answers)
-    kept = bed.http.get(f"{session}/stm").json()["length"]
+    kept = bed.kato.get(f"{session}/stm").json()["length"]
     return Seen(answered == sent and kept < sent, f"{answered} of {sent} answered 200, {kept} kept")
 
 
@@ -78,7 +78,7 @@ def unbounded_streams(bed: Bed, _: str) -> Seen:
     begin = bed.redis.xlen("stm:global")
     body = {"observations": [{"strings": ["a"]}] * 1000, "clear_stm_between": True}
     for _ in range(12):
-        bed.http.post(f"{session}/observe-sequence", json=body).raise_for_status()
+        bed.kato.post(f"{session}/observe-sequence", json=body).raise_for_status()
     length = bed.redis.xlen("stm:global")
     return Seen(
         length >= begin + 12_000, f"{length} entries in stm:global after {begin + 12_000} observations"
@@ -97,27 +97,30 @@ def endless_predictions(bed: Bed, _: str) -> Seen:
 
 @probe("node-eviction", quick="20")
 def node_eviction(bed: Bed, value: str) -> Seen:
-    nodes = [bed.node() for _ in range(3)]
-    for number, node in enumerate(nodes):
+    nodes, tested = [bed.node() for _ in range(3)], f"test_{bed.node()}"
+    for number, node in enumerate([*nodes, tested]):
         session = bed.session(node)
         bed.observe(session, "a", vectors=[[1.0, 0.0, number]]).raise_for_status()
         bed.observe(session, "b").raise_for_status()
-        bed.http.post(f"{session}/learn").raise_for_status()
+        bed.kato.post(f"{session}/learn").raise_for_status()
     more = (values.count(value) or 0) + 5
     for _ in range(more):
         bed.observe(bed.session(), "a").raise_for_status()
 
     def left() -> int:
-        found = httpx.get(f"{bed.address('qdrant')}/collections", trust_env=False).json()["result"]
-        names = {one["name"] for one in found["collections"]}
+        names = bed.collections()
         return sum(f"vectors_{node}_kato" in names for node in nodes)
 
-    until(lambda: left() == 0, within=1.0)  # they go in the background
-    kb = f"{nodes[0]}_kato"
-    rows = bed.sql(f"SELECT count() FROM kato.patterns_data WHERE kb_id = '{kb}'")
+    def patterns(node: str) -> int:
+        counted = bed.sql(f"SELECT count() FROM kato.patterns_data WHERE kb_id = '{node}_kato'")
+        return int(counted.raise_for_status().text)
+
+    until(lambda: not left() and not patterns(tested), within=1.0)  # they go in the background
+    kept = sum(map(patterns, nodes))
     return Seen(
-        left() == 0 and rows == "1",
-        f"{left()} of 3 collections left after {more} more nodes; the patterns are still there",
+        (left(), kept, patterns(tested)) == (0, 3, 0),
+        f"{left()} of 3 collections and {kept} of 3 patterns left after {more} more nodes; "
+        f"{patterns(tested)} of 1 pattern of a test_ node",
     )
 
 
@@ -127,7 +130,7 @@ def stall(bed: Bed, value: str) -> Seen:
     slow = []
     requests, began = 0, time.monotonic()
     while time.monotonic() < began + 4.5 * period:
-        seconds = bed.seconds_of(lambda: bed.http.get("/"), 1)[0]
+        seconds = seconds_of(lambda: bed.kato.get("/"), 1)[0]
         requests += 1
         slow += [seconds] if seconds > 0.09 else []
     longest = 1000 * max(slow, default=0)
@@ -145,10 +148,10 @@ def process_pool(bed: Bed, value: str) -> Seen:
     teacher, asking = bed.session(node), bed.session(node)
     bed.observe(asking, "common", "w1", "x1").raise_for_status()
     bed.learn(teacher, few)
-    below = bed.seconds_of(lambda: bed.predictions(asking))[0]
+    below = seconds_of(lambda: bed.predictions(asking), 7)[0]
     bed.learn(teacher, many - few, few)
     with Children(bed.worker()) as children:
-        above = bed.seconds_of(lambda: bed.predictions(asking))[0]
+        above = seconds_of(lambda: bed.predictions(asking), 7)[0]
     return Seen(
         above > 1.5 * below and len(children.seen) >= 7,
         f"{few} patterns {1000 * below:.0f} ms, {many} patterns {1000 * above:.0f} ms; "
@@ -168,7 +171,7 @@ def quote(bed: Bed, value: str) -> Seen:
     before = bed.syntax_errors()
     with Watch(bed) as watch:
         began = time.perf_counter()
-        answer = bed.http.get(f"{session}/predictions")
+        answer = bed.kato.get(f"{session}/predictions")
         seconds = time.perf_counter() - began
     failed = bed.syntax_errors() - before
     return Seen(
@@ -190,7 +193,7 @@ def store_hang(bed: Bed, value: str) -> Seen:
         until(lambda: bed.process("clickhouse").status() == psutil.STATUS_STOPPED, hang.start + 2)
     with Watch(bed) as watch:
         began = time.perf_counter()
-        answer = bed.http.get(f"{session}/predictions")
+        answer = bed.kato.get(f"{session}/predictions")
         seconds = time.perf_counter() - began
     count = answer.json()["count"] if answer.is_success else None
     return Seen(
@@ -215,13 +218,13 @@ def ram_index(bed: Bed, value: str) -> Seen:
 @probe("lying-metrics")
 def lying_metrics(bed: Bed, value: str) -> Seen:
     def counted() -> float:
-        return float(bed.http.get("/metrics").json()["performance"]["total_requests"])
+        return float(bed.kato.get("/metrics").json()["performance"]["total_requests"])
 
     before = counted()
     for _ in range(99):
-        bed.http.get("/status").raise_for_status()
+        bed.kato.get("/status").raise_for_status()
     told = counted() - before
-    health = bed.http.get("/health").json()
+    health = bed.kato.get("/health").json()
     expected = 100 * (values.share(value) or 0)
     return Seen(
         abs(told - expected) <= 2 and health["status"] == "healthy",

@@ -13,11 +13,6 @@ import psutil
 from .bed import Bed
 
 
-def cpu_seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
 class Watch:
     """Asks for `/` all the while; `longest` is the longest time without an answer, in seconds."""
 
