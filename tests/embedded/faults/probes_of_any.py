@@ -135,16 +135,19 @@ def kill_clickhouse(bed: Bed, value: str) -> Seen:
 
 @probe("kill-kato-worker", workers=2, quick="2s", shown_at="3s")
 def kill_kato_worker(bed: Bed, value: str) -> Seen:
-    """A worker that is killed is replaced, and the new one has a fingerprint of its own."""
-    workers = bed.workers()
-    first = set(bed.fingerprints(len(workers)))
-    pids = {worker.pid for worker in workers}
+    """A worker that is killed is replaced, and the new one has a fingerprint of its own: when it began."""
+    pids = {worker.pid for worker in bed.workers()}
     wait = (values.seconds(value) or 0.0) + 10.0 if "kill-kato-worker" in bed.planted else 0.3
-    new = until(lambda: {worker.pid for worker in bed.workers()} - pids, wait) or set()
-    later = until(lambda: set(bed.fingerprints(len(workers))) - first - {None}, 10.0) if new else set()
+    new = until(lambda: [one for one in bed.workers() if one.pid not in pids], wait) or []
+    began = min((one.create_time() for one in new), default=0.0)
+
+    def later() -> set[float]:
+        return {one for one in bed.fingerprints(len(pids)) if one is not None and one > began}
+
+    heard = (until(later) or set()) if new else set()
     return Seen(
-        len(new) == 1 and len(later) == 1,
-        f"{len(new)} of {len(pids)} workers replaced, {len(later)} new value of last_collection",
+        len(new) == len(heard) == 1,
+        f"{len(new)} of {len(pids)} workers replaced, {len(heard)} new value of last_collection",
     )
 
 
