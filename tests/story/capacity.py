@@ -19,8 +19,8 @@ _TOLERANCE = 0.25
 
 
 def _objective() -> str:
-    """200 ms, or three times what a healthy deployment needs here at a third of what it carries: no rate meets
-    an objective below the tail of an idle machine."""
+    """200 ms, or three times what a healthy deployment needs here at a third of what it carries: no rate
+    meets an objective below the tail of an idle machine."""
     return f"p95(predict) < {max(200, 30 * round(noted()['healthy_p95'] * 100))}ms"
 
 
