@@ -226,6 +226,10 @@ class TestHeaders:
         answer = http.get("/", headers={"Origin": "http://dashboard"})
         assert answer.headers["access-control-allow-origin"] == "*"
 
+    def test_nobody_else_sees_a_header_that_kato_does_not_send(self, http):
+        ours = {"date", "server", "content-length", "content-type", "x-trace-id"}
+        assert set(http.get("/health").headers) == ours
+
     @pytest.mark.parametrize(
         ("query", "headers", "kb"),
         [

@@ -188,3 +188,13 @@ def test_the_document_names_kato_and_its_version(document: dict[str, Any]) -> No
         "description": "Knowledge Abstraction for Traceable Outcomes with Multi-User Support",
         "version": "3.10.1",
     }
+
+
+def test_what_kato_calls_deprecated_is(document: dict[str, Any]) -> None:
+    marked = {
+        path
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+        if operation.get("deprecated")
+    }
+    assert marked == {"/percept-data", "/cognition-data"}

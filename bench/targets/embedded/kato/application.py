@@ -11,12 +11,11 @@ import httpx
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from redis.asyncio import BlockingConnectionPool, Redis
-from starlette.middleware.cors import CORSMiddleware
 
 from bench.targets.embedded.kato import parent
 from bench.targets.embedded.kato.faults import planting
 from bench.targets.embedded.kato.metrics import SAMPLE_PERIOD, WorkerMetrics
-from bench.targets.embedded.kato.middleware import KatoMiddleware
+from bench.targets.embedded.kato.middleware import KatoMiddleware, OpenToWebPages
 from bench.targets.embedded.kato.routes import (
     events,
     health,
@@ -70,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(topic.router)
     app.add_exception_handler(RequestValidationError, refuse)  # type: ignore[arg-type]  # its own type says so
     app.add_middleware(KatoMiddleware)
-    app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
+    app.add_middleware(OpenToWebPages)
     planting.plant(app, settings.faults)
     return app
 

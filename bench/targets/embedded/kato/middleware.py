@@ -1,4 +1,4 @@
-"""What happens around every request: trace id, session check, counting."""
+"""What happens around every request: trace id, session check, counting, leave for web pages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import uuid
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,6 +16,22 @@ from bench.targets.embedded.kato.services import Services
 
 SESSION = "kato.session"
 """The key of the request's scope under which the checked session is found."""
+
+
+class OpenToWebPages(CORSMiddleware):
+    """Lets pages from everywhere in. Other clients see nothing of it: later Starlettes than KATO's would tell
+    them that answers vary by their origin."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = super().__call__ if _has_origin(scope) else self.app
+        await answer(scope, receive, send)
+
+
+def _has_origin(scope: Scope) -> bool:
+    return scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"])
 
 
 class KatoMiddleware:

@@ -46,13 +46,13 @@ async def get_pattern(pattern_id: str, node_id: NodeId, services: ServicesHere) 
     return reply({"pattern": {"status": "okay", "pattern": pattern}, "node_id": kb})
 
 
-@router.get("/percept-data", response_model=models.DeprecatedPerceptDataResponse)
+@router.get("/percept-data", response_model=models.DeprecatedPerceptDataResponse, deprecated=True)
 async def get_node_percept_data(node_id: NodeId, services: ServicesHere) -> Response:
     kb = services.processor.kb_of(node_id)
     return reply({"percept_data": {}, "node_id": kb, "warning": _DEPRECATED.format("percept-data")})
 
 
-@router.get("/cognition-data", response_model=models.DeprecatedCognitionDataResponse)
+@router.get("/cognition-data", response_model=models.DeprecatedCognitionDataResponse, deprecated=True)
 async def get_node_cognition_data(node_id: NodeId, services: ServicesHere) -> Response:
     nothing: dict[str, Any] = {
         "predictions": [],
