@@ -12,11 +12,22 @@ from bench.targets.embedded.deployment import EmbeddedDeployment
 from bench.targets.url import UrlTarget
 
 
-def choose(plan: Plan, supervisor: Supervisor, folder: Path, say: Callable[[str], None]) -> Target:
+def choose(
+    plan: Plan,
+    supervisor: Supervisor,
+    folder: Path,
+    say: Callable[[str], None],
+    *,
+    looking: float | None = None,
+) -> Target:
     """The plan's target, not yet started. Its parts and logs go into `folder`, the run's own; `say` takes
-    warnings, a sentence each."""
+    warnings, a sentence each. `looking`: nothing will be loaded: each system of a deployment that runs
+    has so many seconds to answer, and a store that does not is no failure."""
     if plan.target.url is not None:
-        return UrlTarget(plan.target.url, nodes=int(plan.data["nodes"]), stores=plan.target.stores)
+        nodes, stores = int(plan.data["nodes"]), plan.target.stores
+        if looking is not None:
+            return UrlTarget(plan.target.url, looking, nodes, stores, strict=False)
+        return UrlTarget(plan.target.url, nodes=nodes, stores=stores)
     deployment = EmbeddedDeployment(
         supervisor,
         folder / "parts",
