@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import __version__, words
+from bench import __version__, caching, words
 from bench.errors import BenchError, PartFailedError, UsageError
 from bench.plan import Plan
 from bench.record import frames
@@ -71,18 +71,11 @@ def cached() -> Generator | None:
 
 
 def cache_file() -> Path | None:
-    """Where the calibration of this machine, this kato-bench and this Python belongs; None without a home.
-
-    In `$KATO_BENCH_CACHE`, else below `$XDG_CACHE_HOME` or `~/.cache`."""
+    """Where the calibration of this machine, this kato-bench and this Python belongs; None without a home."""
     identity = (_FORM, cpu_model(), usable_cores(), platform.machine(), __version__, sys.version)
     name = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
-    if chosen := os.environ.get("KATO_BENCH_CACHE"):
-        return Path(chosen) / f"generator-{name}.json"
-    try:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError:
-        return None
-    return base / "kato-bench" / f"generator-{name}.json"
+    base = caching.folder()
+    return None if base is None else base / f"generator-{name}.json"
 
 
 def remember(found: Generator, path: Path | None) -> bool:
