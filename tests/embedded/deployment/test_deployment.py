@@ -160,10 +160,11 @@ class TestChosenKnobs:
             assert facts.knobs["uvicorn.access_log"] is False
             assert "kato.CONNECTION_POOL_SIZE" not in facts.knobs
             environ = psutil.Process(pid(facts, "kato")).environ()
-            assert environ["KATO_BENCH_HNSW_M"] == "8"
             assert environ["PROCESS_PREDICTIONS"] == "false"
             assert "KATO_BENCH_STREAM_MAXLEN" not in environ
-            assert environ["KATO_BENCH_FULL_SCAN_THRESHOLD"] == "100"
+            vectors = psutil.Process(pid(facts, "qdrant")).cmdline()
+            assert {"--set=hnsw_config.m=8", "--set=hnsw_config.full_scan_threshold=100"} <= set(vectors)
+            assert not any("indexing_threshold" in word for word in vectors)
             command = psutil.Process(pid(facts, "kato")).cmdline()
             assert command[command.index("--http") + 1] == "h11"
             assert "--no-access-log" in command
@@ -239,7 +240,9 @@ class TestItDoesNotStart:
     ) -> None:
         real = parts.patterns_part
         monkeypatch.setattr(
-            parts, "patterns_part", lambda *args: replace(real(*args), argv=(sys.executable, "-c", script))
+            parts,
+            "patterns_part",
+            lambda *args, **options: replace(real(*args, **options), argv=(sys.executable, "-c", script)),
         )
         deployment = EmbeddedDeployment(supervisor, tmp_path, "healthy", {}, patience=2)
         with pytest.raises(PartFailedError) as caught:

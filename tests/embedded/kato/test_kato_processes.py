@@ -72,8 +72,6 @@ class TestSettings:
             SESSION_TTL="90",
             KATO_BENCH_STREAM_MAXLEN="10",
             KATO_BENCH_PREDICTION_TTL="60",
-            KATO_BENCH_HNSW_M="8",
-            KATO_BENCH_HNSW_EF_CONSTRUCT="64",
             KATO_SIMILARITY_METRIC="cosine",
         ).wait_ready()
         with api.client() as http:
@@ -94,6 +92,4 @@ class TestSettings:
             http.post(f"{path}/observe-sequence", json={"observations": many})
             assert stores.redis.xlen("stm:events:n_bounded") < 200
         collection = httpx.get(f"{stores.qdrant_url}/collections/vectors_n_bounded").json()["result"]
-        hnsw = collection["config"]["hnsw_config"]
-        assert (hnsw["m"], hnsw["ef_construct"]) == (8, 64)
         assert collection["config"]["params"]["vectors"]["distance"] == "Cosine"

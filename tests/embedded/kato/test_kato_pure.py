@@ -69,7 +69,7 @@ class TestSettings:
             "http://localhost:6333",
         )
         assert (loaded.distance, loaded.quantization) == ("Euclid", None)
-        assert (loaded.stream_maxlen, loaded.prediction_ttl, loaded.hnsw_m) == (None, None, None)
+        assert (loaded.stream_maxlen, loaded.prediction_ttl) == (None, None)
 
     @pytest.mark.parametrize(
         ("env", "sentence"),

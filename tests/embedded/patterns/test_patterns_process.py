@@ -89,3 +89,9 @@ def test_term_ends_it_at_once_and_answers_what_runs(start_store: Any) -> None:
     asking.join()
     assert answers[0].headers["x-clickhouse-exception-code"] == "394"
     assert running.log == ""
+
+
+def test_begun_without_tables(start_store: Any) -> None:
+    store = start_store(None, "--no-tables").wait_ready()
+    assert store.post("EXISTS TABLE kato.patterns_data").text == "0\n"
+    assert store.post("CREATE DATABASE kato").status_code == 200

@@ -27,6 +27,8 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["--port", "{free}", "--data", "{file}"], "as data folder"),
         (["--port", "{free}", "--data", "{tmp}", "--log-level", "loud"], "loud"),
         (["--port", "{free}", "--data", "{tmp}", "--host", "256.1.1.1"], "256.1.1.1"),
+        (["--port", "{free}", "--data", "{tmp}", "--set", "hnsw_config.m"], "such as hnsw_config.m=8"),
+        (["--port", "{free}", "--data", "{tmp}", "--set", "hnsw_config.m=-1"], "--set: "),
     ],
 )
 def test_a_wrong_argument_is_one_sentence_and_exit_code_2(
@@ -123,3 +125,24 @@ def test_it_serves_within_seconds(own_front: Front) -> None:
     started = time.monotonic()
     own_front.start()
     assert time.monotonic() - started < 5
+
+
+def test_what_is_imposed_holds_whatever_a_creator_says(tmp_path: Path) -> None:
+    settings = ("--set", "hnsw_config.m=4", "--set", "optimizers_config.indexing_threshold=0")
+    front = Front(tmp_path / "data", *settings).start()
+    try:
+        front.client.create_collection(
+            "vectors_a",
+            models.VectorParams(size=2, distance=models.Distance.EUCLID),
+            hnsw_config=models.HnswConfigDiff(m=16, ef_construct=128),
+            optimizers_config=models.OptimizersConfigDiff(indexing_threshold=10_000, flush_interval_sec=7),
+        )
+        config = front.info("vectors_a")["config"]
+        assert (config["hnsw_config"]["m"], config["hnsw_config"]["ef_construct"]) == (4, 128)
+        optimizers = config["optimizer_config"]
+        assert (optimizers["indexing_threshold"], optimizers["flush_interval_sec"]) == (0, 7)
+        # An operator's change comes later, and counts.
+        front.client.update_collection("vectors_a", hnsw_config=models.HnswConfigDiff(m=8))
+        assert front.info("vectors_a")["config"]["hnsw_config"]["m"] == 8
+    finally:
+        front.close()

@@ -35,8 +35,9 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -
 class Front:
     """One process of the vector part on one data folder; may be stopped and started again."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *options: str) -> None:
         self.data = data
+        self.options = options
         self.log = data.with_suffix(".log")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -52,6 +53,7 @@ class Front:
 
     def start(self) -> Front:
         argv = [sys.executable, "-m", MODULE, "--port", str(self.port), "--data", str(self.data)]
+        argv += self.options
         with self.log.open("w") as log:
             self.process = subprocess.Popen(argv, stderr=log)
         wait_until(self._answers, "ready")

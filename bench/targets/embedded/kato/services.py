@@ -54,16 +54,7 @@ class Services:
             http,
             settings.qdrant_url,
             settings.qdrant_api_key,
-            CollectionSettings(
-                settings.distance,
-                settings.quantization,
-                _given(
-                    m=settings.hnsw_m,
-                    ef_construct=settings.hnsw_ef_construct,
-                    full_scan_threshold=settings.full_scan_threshold,
-                ),
-                _given(indexing_threshold=settings.indexing_threshold),
-            ),
+            CollectionSettings(settings.distance, settings.quantization),
         )
         knowledge = Knowledge(redis, settings.persistence)
         cache = ChanceCache(redis)
@@ -89,7 +80,3 @@ class Services:
             metrics_page=Page(settings.metrics_cache_ttl),
             locks=planting.session_locks(planted, settings.session_locks),
         )
-
-
-def _given(**settings: int | None) -> dict[str, int]:
-    return {name: value for name, value in settings.items() if value is not None}

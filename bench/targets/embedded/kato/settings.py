@@ -85,11 +85,6 @@ class Settings:
     """Approximate length that each stream is trimmed to; None trims nothing, as KATO."""
     prediction_ttl: int | None
     """Seconds that observe-time predictions are kept under their own key; None keeps them, as KATO."""
-    hnsw_m: int | None
-    hnsw_ef_construct: int | None
-    full_scan_threshold: int | None
-    indexing_threshold: int | None
-    """Settings patched onto each new collection; None leaves those that KATO sends."""
     session_locks: str | None
     """The file by which workers keep each other from a session; None keeps them apart within a worker."""
     faults: Planted
@@ -146,10 +141,6 @@ def load(env: Mapping[str, str]) -> Settings:
         reported_max_requests=read.optional_integer("UVICORN_LIMIT_MAX_REQUESTS", 1),
         stream_maxlen=read.bound("KATO_BENCH_STREAM_MAXLEN"),
         prediction_ttl=read.bound("KATO_BENCH_PREDICTION_TTL"),
-        hnsw_m=read.optional_integer("KATO_BENCH_HNSW_M", 0),
-        hnsw_ef_construct=read.optional_integer("KATO_BENCH_HNSW_EF_CONSTRUCT", 4),
-        full_scan_threshold=read.optional_integer("KATO_BENCH_FULL_SCAN_THRESHOLD", 0),
-        indexing_threshold=read.optional_integer("KATO_BENCH_INDEXING_THRESHOLD", 0),
         session_locks=env.get("KATO_BENCH_SESSION_LOCKS") or None,
         faults=read.faults(),
     )

@@ -41,25 +41,16 @@ _QUANTIZATION: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class CollectionSettings:
-    """What an operator may choose for new collections; everything else is KATO's.
-
-    KATO cannot choose its HNSW graph: `hnsw` (of `hnsw_config`) and `optimizers` (of `optimizers_config`)
-    are patched onto each collection right after its creation."""
+    """What an operator may choose for new collections; everything else is KATO's."""
 
     distance: str
     quantization: str | None
-    hnsw: Mapping[str, int]
-    optimizers: Mapping[str, int]
 
     def creation(self, dimension: int) -> dict[str, Any]:
         settings = {"vectors": {"size": dimension, "distance": self.distance}, **_COLLECTION}
         if self.quantization is not None:
             settings["quantization_config"] = _QUANTIZATION[self.quantization]
         return settings
-
-    def patch(self) -> dict[str, Any]:
-        wanted = {"hnsw_config": dict(self.hnsw), "optimizers_config": dict(self.optimizers)}
-        return {part: chosen for part, chosen in wanted.items() if chosen}
 
 
 class VectorStore:
@@ -117,10 +108,8 @@ class VectorStore:
         if kb in self._created:
             return
         created = await self._send("PUT", _path(kb), self._settings.creation(dimension))
-        if created.status_code == httpx.codes.OK:
-            if change := self._settings.patch():
-                (await self._send("PATCH", _path(kb), change)).raise_for_status()
-        elif not await self._exists(kb):  # another worker's, or an earlier run's, will do
+        # Another worker's collection, or an earlier run's, will do.
+        if created.status_code != httpx.codes.OK and not await self._exists(kb):
             created.raise_for_status()
         self._created.add(kb)
 

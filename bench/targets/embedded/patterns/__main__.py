@@ -61,6 +61,9 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         default=",".join(schema.INDEXES),
         help="skip indexes of KATO's table, when it is made; empty for none",
     )
+    parser.add_argument(
+        "--no-tables", action="store_true", help="begin empty: whoever starts it makes KATO's tables"
+    )
     options = parser.parse_args(argv)
     if not 1 <= options.port <= 65535:
         parser.error(f"--port {options.port} is not between 1 and 65535")
@@ -103,7 +106,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     settings = dict(setting.split("=", 1) for setting in options.settings)
     known = users.read(options.users, settings) if options.users else users.built_in(settings)
-    table = schema.ddl(options.index_granularity, options.skip_indexes)
+    table = () if options.no_tables else schema.ddl(options.index_granularity, options.skip_indexes)
     try:
         from bench.targets.embedded.patterns.server import serve
     except ImportError as error:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import json
 import socket
 import sys
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 _USAGE = 2
 _LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
@@ -25,12 +26,32 @@ def _port(text: str) -> int:
     return port
 
 
+def _setting(text: str) -> tuple[str, str, Any]:
+    name, _, value = text.partition("=")
+    section, _, field = name.partition(".")
+    try:
+        return section, field, json.loads(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text} is not SECTION.NAME=VALUE, such as hnsw_config.m=8"
+        ) from None
+
+
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = _Parser(prog="vectors", description="The Qdrant engine behind Qdrant's REST interface.")
     parser.add_argument("--port", type=_port, required=True)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="where collections are kept")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--log-level", choices=_LOG_LEVELS, default="warning")
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="SECTION.NAME=VALUE",
+        help="what every new collection is given, whatever its creator says; may be repeated",
+    )
     return parser.parse_args(arguments)
 
 
@@ -72,10 +93,16 @@ def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
     import uvicorn
 
     from .app import create_app
+    from .errors import ApiError
     from .store import Store
 
+    imposed: dict[str, dict[str, Any]] = {}
+    for section, field, value in options.settings:
+        imposed.setdefault(section, {})[field] = value
     try:
-        store = Store(options.data)
+        store = Store(options.data, imposed)
+    except ApiError as error:
+        _fail(f"--set: {error.message}")
     except Exception as error:
         print(f"vectors: cannot load {options.data}: {error}", file=sys.stderr)
         sys.exit(1)

@@ -8,17 +8,25 @@ from pathlib import Path
 from .aliases import Aliases
 from .collection import Collection
 from .errors import existing_collection, out_of_range, unknown_collection, wrong_input
+from .rules import Json
 from .settings import Settings
 
 _FORBIDDEN = frozenset('<>:"/\\|?*\0')
 _MAX_NAME_BYTES = 255
+_SMALLEST: Json = {"vectors": {"size": 1, "distance": "Dot"}}
 
 
 class Store:
     """Collections by name or alias. Index builds run one at a time: they use every core that there is."""
 
-    def __init__(self, data: Path) -> None:
-        """Load what is there. Raises OSError, and RuntimeError for a collection that cannot be loaded."""
+    def __init__(self, data: Path, imposed: Json | None = None) -> None:
+        """Load what is there. `imposed`: the body of an update request that is applied to each new
+        collection.
+
+        Raises OSError, RuntimeError for a collection that cannot be loaded, and ApiError for an update that
+        no collection would take."""
+        self._imposed = imposed or {}
+        Settings.from_request(_SMALLEST).patched(self._imposed)
         self._home = data / "collections"
         self._builds = asyncio.Semaphore(1)
         self._collections: dict[str, Collection] = {}
@@ -71,7 +79,7 @@ class Store:
             raise wrong_input(
                 f"Can't create collection with name {name}. Alias with the same name already exists"
             )
-        self._collections[name] = Collection.create(home, settings, self._builds)
+        self._collections[name] = Collection.create(home, settings.patched(self._imposed), self._builds)
 
     async def drop(self, name: str) -> bool:
         """Delete a collection by its own name, with its data and aliases; False where there is none."""
