@@ -20,13 +20,19 @@ def advise_on(folders: Sequence[Path]) -> advice.Advice:
     records = [read_intact(folder) for folder in folders]
     for record in records:
         _refuse(record)
-    targets = {(record.manifest.plan.target.kind, record.manifest.plan.target.url) for record in records}
+    targets = {_target(record) for record in records}
     if len(targets) > 1:
-        named = " and ".join(sorted(url or kind for kind, url in targets))
+        named = " and ".join(sorted(targets))
         raise UsageError(f"These runs are of different targets, {named}: ask for advice on one at a time.")
     advised = conclude(records)
     advice.write(folders[-1], advised)
     return advised
+
+
+def _target(record: RunRecord) -> str:
+    """Which target a run was of; another commit of one checkout is the same."""
+    target = record.manifest.plan.target
+    return target.url or (target.source.folder if target.source is not None else target.kind)
 
 
 def _refuse(record: RunRecord) -> None:

@@ -5,37 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.plan import Plan
+from bench.plan import Plan, TargetPlan
+from bench.record.folder import node_prefix
 from bench.supervision.supervisor import Supervisor
 from bench.targets.base import Target
+from bench.targets.checkout.api import CheckoutApi
+from bench.targets.embedded.api import Api
 from bench.targets.embedded.deployment import EmbeddedDeployment
+from bench.targets.leftovers import Swept
 from bench.targets.url import UrlTarget
 
 
-def choose(
-    plan: Plan,
-    supervisor: Supervisor,
-    folder: Path,
-    say: Callable[[str], None],
-    *,
-    looking: float | None = None,
-) -> Target:
+def choose(plan: Plan, supervisor: Supervisor, folder: Path, say: Callable[[str], None]) -> Target:
     """The plan's target, not yet started. Its parts and logs go into `folder`, the run's own; `say` takes
-    warnings, a sentence each. `looking`: nothing will be loaded: each system of a deployment that runs
-    has so many seconds to answer, and a store that does not is no failure."""
-    if plan.target.url is not None:
-        nodes, stores = int(plan.data["nodes"]), plan.target.stores
-        if looking is not None:
-            return UrlTarget(plan.target.url, looking, nodes, stores, strict=False)
-        return UrlTarget(plan.target.url, nodes=nodes, stores=stores)
+    warnings, a sentence each."""
+    target = plan.target
+    if target.url is not None:
+        return UrlTarget(target.url, nodes=int(plan.data["nodes"]), stores=target.stores)
     deployment = EmbeddedDeployment(
         supervisor,
         folder / "parts",
-        plan.target.profile,
-        plan.target.knobs,
-        faults=plan.target.faults,
+        target.profile,
+        target.knobs,
+        api=api_of(target, supervisor, say),
+        stores=target.stores,
+        faults=target.faults,
         logs=folder / "logs",
     )
     for warning in deployment.warnings:
         say(warning)
+    if target.stores and not plan.keep_data:
+        return Swept(deployment, target.stores, node_prefix(folder.name), say)
     return deployment
+
+
+def api_of(target: TargetPlan, supervisor: Supervisor, say: Callable[[str], None]) -> Api | None:
+    """The KATO that stands in front of the engines; None = our reference API."""
+    return CheckoutApi(target.source, target.knobs, supervisor, say) if target.source is not None else None

@@ -22,6 +22,7 @@ from bench.loadgen.catalogue import Scenario, option_values
 from bench.plan import CollectorsPlan, LoadersPlan, Option, Plan, TargetPlan, session_value
 from bench.planfile.stated import PlanFile, told_at
 from bench.planfile.table import shown
+from bench.source_flags import require_settable, source_from
 from bench.targets.embedded import faults
 
 #: Where CI says what it builds: tag -> environment names, the first that is set counts.
@@ -56,6 +57,9 @@ class RunFlags:
     expect_workers: int | None = None
     master_bind: str | None = None
     worker_wait: float | None = None
+    kato_source: Path | None = None
+    kato_python: str | None = None
+    kato_venv: bool = False
     workers: int | None = None
     profile: str | None = None
     set: Sequence[str] = ()
@@ -99,7 +103,7 @@ def make_plan(scenario: Scenario, flags: RunFlags, file: PlanFile | None = None)
         collectors=CollectorsPlan(interval=_first(file and file.interval, CollectorsPlan().interval)),
         seed=_first(flags.seed, file and file.seed, _SEED),
         tags={
-            **_ci_tags(flags.environment),
+            **({} if target.source is not None else _ci_tags(flags.environment)),
             **(file.tags if file else {}),
             **pairs("--tag", flags.tag),
         },
@@ -237,26 +241,37 @@ def target_plan(flags: RunFlags, stated: TargetPlan | None = None) -> TargetPlan
                 "runs already."
             )
         return base.model_copy(update={"stores": {**base.stores, **given}})
-    if given:
-        raise UsageError(
-            f"--{next(iter(given))}-url tells where a store of a running KATO is, so it goes with "
-            "--target URL."
-        )
     profile: Profile = base.profile
     if flags.profile is not None:
         profile = "shipped" if flags.profile == "shipped" else "healthy"
     chosen = {**base.knobs, **parse_knobs(assignments)}
     planted = {**base.faults, **faults.parse(flags.fault)}
     faults.require_free(planted, chosen)
-    return TargetPlan(kind="embedded", profile=profile, knobs=chosen, faults=planted)
+    target = TargetPlan(
+        kind="embedded" if base.source is None else "source",
+        source=base.source,
+        stores={**base.stores, **given},
+        profile=profile,
+        knobs=chosen,
+        faults=planted,
+    )
+    require_settable(target)
+    return target
 
 
 def _base_target(flags: RunFlags, stated: TargetPlan | None) -> TargetPlan:
-    if flags.target is None:
-        return stated or TargetPlan()
-    if flags.target == EMBEDDED:
-        return TargetPlan()
-    return TargetPlan(kind="url", url=flags.target)
+    if flags.target not in (None, EMBEDDED):
+        if flags.kato_source is not None or flags.kato_python is not None or flags.kato_venv:
+            raise UsageError(
+                "--kato-source, --kato-python and --kato-venv start a KATO; a target given by URL runs "
+                "already."
+            )
+        return TargetPlan(kind="url", url=flags.target)
+    base = stated if flags.target is None and stated is not None else TargetPlan()
+    source = source_from(flags, base.source)
+    if base.kind == "url":
+        return base if source is None else TargetPlan(kind="source", source=source)
+    return base.model_copy(update={"source": source})
 
 
 def parse_knobs(assignments: Sequence[str]) -> dict[str, str]:

@@ -136,18 +136,41 @@ class LoadersPlan(PlanPart):
     wait: float = Field(default=WORKER_WAIT, gt=0, description="seconds until all workers must have come")
 
 
-class TargetPlan(PlanPart):
-    """What is loaded: `embedded` (with its profile, knobs and planted faults) or a URL, perhaps with the
-    addresses of its stores."""
+class SourcePlan(PlanPart):
+    """A KATO checkout and the Python that it runs with: that of an environment in the checkout, or
+    kato-bench's own, unless `python` (a path or a command) names one. `venv`: in an environment that is made,
+    of that Python, from what the checkout requires."""
 
-    kind: Literal["embedded", "url"] = "embedded"
+    folder: str
+    python: str | None = None
+    venv: bool = False
+
+
+class TargetPlan(PlanPart):
+    """What is loaded: `embedded` (with its profile, knobs and planted faults), `source` (the same engines
+    with a KATO checkout in front), or a URL."""
+
+    kind: Literal["embedded", "source", "url"] = "embedded"
     url: str | None = None
+    source: SourcePlan | None = None
     stores: dict[str, str] = Field(
-        default_factory=dict, description="addresses of a URL target's stores: redis, qdrant, clickhouse"
+        default_factory=dict,
+        description="addresses of a URL target's stores, or of servers in place of engines: redis, qdrant, "
+        "clickhouse",
     )
     profile: Literal["healthy", "shipped"] = "healthy"
     knobs: dict[str, str] = Field(default_factory=dict, description="--set, by canonical knob name")
     faults: dict[str, str] = Field(default_factory=dict, description="--fault, by name")
+
+    @property
+    def is_started(self) -> bool:
+        """Whether it is started for the run, and ends with it."""
+        return self.kind in ("embedded", "source")
+
+    @property
+    def keeps_data(self) -> bool:
+        """Whether what a run writes is still there when the run is over."""
+        return not self.is_started or bool(self.stores)
 
 
 class CollectorsPlan(PlanPart):

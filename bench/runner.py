@@ -88,7 +88,7 @@ class Runner:
         try:
             manifests.write(self._folder, self._manifest)
             plan = self._plan.target
-            self._say("starting the target" if plan.kind == "embedded" else f"looking at {plan.url}")
+            self._say("starting the target" if plan.is_started else f"looking at {plan.url}")
             facts = self._describe(target.start())
             manifests.write(self._folder, self._manifest)
             began = True
@@ -123,6 +123,7 @@ class Runner:
         """Ask every part what it is and how it is set, before the load changes anything."""
         facts, live = discover_all(facts)
         self._manifest.target = facts
+        self._manifest.tags = {**_tags(facts), **self._manifest.tags}
         self._manifest.live_knobs = dict(live)
         connections = self._plan.connections or facts.connections
         if self._plan.connections is None:
@@ -152,17 +153,12 @@ class Runner:
                 part.name: part.address for part in facts.parts if part.address and part.name != "kato"
             },
             "origin": self._origin,
-            "run": self._run_letters(),
+            "run": folders.run_letters(self._folder.name),
             "kato_version": facts.kato_version,
             "corpus": self._corpus.sha256,
             "scenario_path": str(self._scenario_path),
-            "clean_up": self._plan.target.kind == "url" and not self._plan.keep_data,
+            "clean_up": self._plan.target.keeps_data and not self._plan.keep_data,
         }
-
-    def _run_letters(self) -> str:
-        """Letters and digits that tell this run's nodes from those of every other."""
-        stamp, letters = self._folder.name[:19], self._folder.name[-4:]
-        return "".join(c for c in stamp if c.isdigit())[4:] + letters
 
     def _follow(self, processes: RunProcesses, target: Target) -> dict[str, Any]:
         """Pass progress on until the recorder has said its last line, which is returned."""
@@ -220,7 +216,7 @@ class Runner:
         if left := sum(end.get("not_cleaned", 0) for end in ends):
             self._say(
                 f"{left} requests to clean up failed: sessions of this run, or what its nodes "
-                f"bench_{self._run_letters()}_… learned, are still at the target"
+                f"{folders.node_prefix(self._folder.name)}… learned, are still at the target"
             )
         if not ends:
             return
@@ -242,6 +238,14 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "a signal ended it"
     return str(error) if isinstance(error, BenchError) else type(error).__name__
+
+
+def _tags(facts: TargetFacts) -> dict[str, str]:
+    """What a run is tagged with where nobody says otherwise: the commit that was measured."""
+    source = facts.source
+    if source is None or source.commit is None:
+        return {}
+    return {"commit": source.commit, **({"dirty": "true"} if source.dirty else {})}
 
 
 def _phases(events: Iterable[dict[str, Any]]) -> list[Phase]:

@@ -7,16 +7,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from bench import calibration, words
+from bench.choosing import api_of
 from bench.collectors.process_tree import memory_bytes
 from bench.errors import ExitCode, decisive
 from bench.flags import RunFlags, target_plan
-from bench.foreground import interrupt, interruptible, say
 from bench.gate import objectives
-from bench.measuring import measure
+from bench.measuring import interrupt, interruptible, measure, say
 from bench.previewing import plan_from
 from bench.record.manifest import Manifest
 from bench.record.reader import RunRecord
@@ -67,20 +66,12 @@ def _answered_wrong(manifest: Manifest) -> bool:
 
 
 def keep_up(
-    workers: int | None,
-    profile: str | None,
-    settings: Sequence[str],
-    faults: Sequence[str],
-    port: int | None,
-    data_dir: Path | None,
-    *,
-    keep: bool,
-    as_json: bool,
+    flags: RunFlags, port: int | None, data_dir: Path | None, *, keep: bool, as_json: bool
 ) -> ExitCode:
-    """Start the embedded deployment, print where it is, and keep it up until a signal comes or a part dies.
+    """Start a deployment, print where it is, and keep it up until a signal comes or a part dies.
 
     Its folder disappears with it unless it is `data_dir`, or `keep` says that it stays."""
-    plan = target_plan(RunFlags(workers=workers, profile=profile, set=settings, fault=faults))
+    plan = target_plan(flags)
     ended = threading.Event()
     with Supervisor() as supervisor, interruptible(ended.set):
         folder = data_dir or Path(tempfile.mkdtemp(prefix="kato-bench-"))
@@ -90,6 +81,8 @@ def keep_up(
             plan.profile,
             plan.knobs,
             port,
+            api=api_of(plan, supervisor, say),
+            stores=plan.stores,
             faults=plan.faults,
             keep=keep or data_dir is not None,
         )

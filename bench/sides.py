@@ -1,9 +1,10 @@
-"""The two sides of a gate as its user writes them: flags of the embedded target, or the URL of a KATO that
-runs and those of its stores."""
+"""The two sides of a gate as its user writes them: flags of the embedded target or of a checkout, or the URL
+of a KATO that runs and those of its stores."""
 
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 from bench.errors import UsageError
 from bench.flags import RunFlags, target_plan
@@ -12,7 +13,8 @@ from bench.targets.stores import STORES
 
 _MANY = ("--set", "--fault")
 _STORES = {f"--{store}-url": store for store in STORES}
-_ONCE = ("--workers", "--profile", *_STORES)
+_ONCE = ("--workers", "--profile", "--kato-source", "--kato-python", *_STORES)
+_SWITCH = "--kato-venv"
 
 
 def parse(side: str, text: str) -> TargetPlan:
@@ -26,12 +28,17 @@ def parse(side: str, text: str) -> TargetPlan:
     target = words.pop(0) if words and "://" in words[0] else "embedded"
     many: dict[str, list[str]] = {flag: [] for flag in _MANY}
     once: dict[str, str] = {}
+    venv = False
     while words:
         flag, equals, value = words.pop(0).partition("=")
+        if flag == _SWITCH and not equals:
+            venv = True
+            continue
         if flag not in _MANY and flag not in _ONCE:
             raise UsageError(
-                f"--{side} {text!r}: {flag!r} does not belong there; write --set, --workers, --profile and "
-                "--fault in quotes, or a running KATO's URL and --redis-url, --qdrant-url, --clickhouse-url."
+                f"--{side} {text!r}: {flag!r} does not belong there; write --set, --workers, "
+                "--profile, --fault and --kato-source in quotes, or a running KATO's URL, and --redis-url, "
+                "--qdrant-url, --clickhouse-url."
             )
         if not equals:
             if not words:
@@ -44,6 +51,9 @@ def parse(side: str, text: str) -> TargetPlan:
     try:
         flags = RunFlags(
             target=target,
+            kato_source=Path(once["--kato-source"]) if "--kato-source" in once else None,
+            kato_python=once.get("--kato-python"),
+            kato_venv=venv,
             stores={store: once.get(flag) for flag, store in _STORES.items()},
             set=many["--set"],
             fault=many["--fault"],

@@ -22,6 +22,9 @@ def search_(
     redis_url: options.RedisUrl = None,
     qdrant_url: options.QdrantUrl = None,
     clickhouse_url: options.ClickHouseUrl = None,
+    kato_source: options.KatoSource = None,
+    kato_python: options.KatoPython = None,
+    kato_venv: options.KatoVenv = False,
     rate: Annotated[
         float | None, typer.Option("--rate", help="of the first trial [default: the scenario's]")
     ] = None,
@@ -72,6 +75,9 @@ def growth_(
     redis_url: options.RedisUrl = None,
     qdrant_url: options.QdrantUrl = None,
     clickhouse_url: options.ClickHouseUrl = None,
+    kato_source: options.KatoSource = None,
+    kato_python: options.KatoPython = None,
+    kato_venv: options.KatoVenv = False,
     rate: Annotated[
         float | None,
         typer.Option("--rate", help="at the smallest size; larger ones get less [default: at most 10]"),

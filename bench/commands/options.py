@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 Out = Annotated[Path | None, typer.Option("--out", help="folder of the runs [default: results/runs]")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON object on stdout")]
 Set = Annotated[
-    list[str], typer.Option("--set", metavar="KNOB=VALUE", help="set a knob of the embedded target")
+    list[str],
+    typer.Option("--set", metavar="KNOB=VALUE", help="set a knob of the embedded target or of --kato-source"),
 ]
-Workers = Annotated[int | None, typer.Option("--workers", help="KATO workers of the embedded target")]
+Workers = Annotated[int | None, typer.Option("--workers", help="KATO workers, where they are started")]
 Profile = Annotated[
     str | None, typer.Option("--profile", help="healthy, or shipped: KATO's own defaults [default: healthy]")
 ]
@@ -28,14 +29,35 @@ Fault = Annotated[
     ),
 ]
 RedisUrl = Annotated[
-    str | None, typer.Option("--redis-url", metavar="URL", help="Redis of the KATO given by --target URL")
+    str | None,
+    typer.Option(
+        "--redis-url",
+        metavar="URL",
+        help="Redis of the KATO at --target URL, or in place of the embedded one",
+    ),
 ]
-QdrantUrl = Annotated[
-    str | None, typer.Option("--qdrant-url", metavar="URL", help="Qdrant of the KATO given by --target URL")
-]
+QdrantUrl = Annotated[str | None, typer.Option("--qdrant-url", metavar="URL", help="the same for Qdrant")]
 ClickHouseUrl = Annotated[
     str | None,
-    typer.Option("--clickhouse-url", metavar="URL", help="ClickHouse of the KATO given by --target URL"),
+    typer.Option(
+        "--clickhouse-url", metavar="URL", help="the same for ClickHouse, where KATO's tables must be"
+    ),
+]
+KatoSource = Annotated[
+    Path | None,
+    typer.Option("--kato-source", metavar="DIR", help="start this KATO checkout on the embedded engines"),
+]
+KatoPython = Annotated[
+    str | None,
+    typer.Option(
+        "--kato-python",
+        metavar="PATH",
+        help="its Python [default: of .venv or venv in DIR, else kato-bench's own]",
+    ),
+]
+KatoVenv = Annotated[
+    bool,
+    typer.Option("--kato-venv", help="run it in an environment made once from its requirements.lock"),
 ]
 Target = Annotated[str, typer.Option("--target", help="embedded, or the URL of a running KATO")]
 Scenario = Annotated[str, typer.Option("--scenario", "-s", help="the workload")]

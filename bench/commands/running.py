@@ -20,6 +20,9 @@ def run(
     redis_url: options.RedisUrl = None,
     qdrant_url: options.QdrantUrl = None,
     clickhouse_url: options.ClickHouseUrl = None,
+    kato_source: options.KatoSource = None,
+    kato_python: options.KatoPython = None,
+    kato_venv: options.KatoVenv = False,
     rate: options.Rate = None,
     users: options.Users = None,
     think: options.Think = None,
@@ -74,6 +77,12 @@ def up(
     profile: options.Profile = None,
     set_: options.Set = [],  # noqa: B006
     fault: options.Fault = [],  # noqa: B006
+    kato_source: options.KatoSource = None,
+    kato_python: options.KatoPython = None,
+    kato_venv: options.KatoVenv = False,
+    redis_url: options.RedisUrl = None,
+    qdrant_url: options.QdrantUrl = None,
+    clickhouse_url: options.ClickHouseUrl = None,
     port: Annotated[
         int | None, typer.Option("--port", help="port of the KATO API [default: a free one]")
     ] = None,
@@ -85,10 +94,11 @@ def up(
     json_: options.Json = False,
 ) -> None:
     """Start the embedded deployment, print its addresses, and keep it until Ctrl-C."""
+    flags = options.run_flags(locals())
     if list_faults:
         from bench.report.faults import show
 
         raise typer.Exit(show(as_json=json_))
     from bench.running import keep_up
 
-    raise typer.Exit(keep_up(workers, profile, set_, fault, port, data_dir, keep=keep, as_json=json_))
+    raise typer.Exit(keep_up(flags, port, data_dir, keep=keep, as_json=json_))

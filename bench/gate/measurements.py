@@ -76,9 +76,9 @@ def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
         qdrant_optimising=any((values == _OPTIMISING).any() for values in statuses) if qdrant_seen else None,
         foreign_cores=foreign_cores(record.manifest, metrics, window),
         cores=record.manifest.fingerprint.must_match.cores,
-        # The embedded deployment runs in the generator's own control group.
+        # What is started for the run is in the generator's own control group.
         target_throttled=throttled > THROTTLED
-        if throttled is not None and target is not None and target.kind == "embedded"
+        if throttled is not None and target is not None and target.kind in ("embedded", "source")
         else None,
     )
 

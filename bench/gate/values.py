@@ -25,7 +25,7 @@ from bench.stats.quantiles import required
 from bench.stats.series import mean, per_second
 
 if TYPE_CHECKING:
-    from bench.record.manifest import Totals, Verification
+    from bench.record.manifest import Manifest, Totals, Verification
     from bench.record.reader import RunRecord
 
 #: A drift within a run is not among them: pairs in turns and one value a run take it in, and in short runs
@@ -77,6 +77,8 @@ class Compared(BaseModel):
 
     kind: str
     url: str | None = None
+    source: str | None = Field(default=None, description="path of the checkout")
+    commit: str | None = Field(default=None, description="of the checkout; + where files differ from it")
     kato: str | None = Field(default=None, description="KATO's version")
     profile: str | None = None
     knobs: dict[str, str] = Field(default_factory=dict, description="as set, by canonical name")
@@ -163,12 +165,21 @@ def run_values(record: RunRecord) -> RunValues:
         compared=Compared(
             kind=target.kind,
             url=target.url,
+            source=target.source.folder if target.source is not None else None,
+            commit=_commit(manifest),
             kato=manifest.fingerprint.must_match.target,
-            profile=target.profile if target.kind == "embedded" else None,
+            profile=target.profile if target.is_started else None,
             knobs=target.knobs,
             faults=target.faults,
         ),
     )
+
+
+def _commit(manifest: Manifest) -> str | None:
+    source = manifest.target.source if manifest.target is not None else None
+    if source is None or source.commit is None:
+        return None
+    return f"{source.commit}+" if source.dirty else source.commit
 
 
 def _errors(verification: Verification | None, counts: Mapping[str, Totals]) -> dict[str, int]:

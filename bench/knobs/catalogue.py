@@ -47,21 +47,6 @@ def find(name: str) -> Knob:
     )
 
 
-def matching(name: str) -> tuple[Knob, ...]:
-    """The knobs that a name stands for: the one that is called so, else all whose names begin with it, else
-    one of those that no list can hold. Raises UnknownKnob with the nearest names."""
-    if (listed := _by_name().get(name)) is not None:
-        return (listed,)
-    beginning = tuple(knob for knob in knobs() if knob.name.startswith(name))
-    return beginning or (find(name),)
-
-
-def misnomers(name: str) -> tuple[str, ...]:
-    """What documents wrongly call the knob of this canonical name: settings that nothing reads in its
-    place."""
-    return tuple(knob.spelled for knob in knobs() if knob.instead == name)
-
-
 def parse(assignments: Sequence[str]) -> dict[str, str]:
     """`NAME=VALUE` texts → canonical name → value as its home reads it.
 
@@ -98,21 +83,31 @@ def in_words(name: str, value: Value | None) -> str:
     return words.size(value) if is_size and isinstance(value, int | float) else str(value)
 
 
-def resolve(profile: Profile, chosen: Mapping[str, str], cores: int) -> dict[str, Value]:
+def refusal(knob: Knob) -> str | None:
+    """Why `--set` cannot give a knob to the embedded target, and what to do instead; None = it can."""
+    return knob.refusal
+
+
+def resolve(
+    profile: Profile,
+    chosen: Mapping[str, str],
+    cores: int,
+    refusal: Callable[[Knob], str | None] = refusal,
+) -> dict[str, Value]:
     """Canonical name → value that a deployment starts with: the profile's, overruled by the chosen ones.
 
     What neither the profile nor the user decides is left out (the system's own default then holds), and so
-    is what no profile can set. Raises KnobError for a chosen value that cannot be set, or that is outside
-    the legal range."""
+    is what cannot be set on it. `refusal`: why a knob cannot, None where it can. Raises KnobError for a
+    chosen value that cannot be set, or that is outside the legal range."""
     values: dict[str, Value] = {}
     for knob in knobs():
         default = knob.default(profile, cores)
-        if default is not None and knob.home in SETTABLE:
+        if default is not None and refusal(knob) is None:
             values[knob.name] = default
     for name, text in chosen.items():
         knob = find(name)
-        if knob.refusal is not None:
-            raise KnobError(knob.refusal)
+        if (reason := refusal(knob)) is not None:
+            raise KnobError(reason)
         values[knob.name] = knob.read(text)
     return values
 
@@ -120,7 +115,9 @@ def resolve(profile: Profile, chosen: Mapping[str, str], cores: int) -> dict[str
 @cache
 def _modules() -> tuple[object, ...]:
     names = sorted(module.name for module in pkgutil.iter_modules(bench.knobs.__path__))
-    return tuple(import_module(f"{bench.knobs.__name__}.{name}") for name in names if name != "catalogue")
+    return tuple(
+        import_module(f"{bench.knobs.__name__}.{name}") for name in names if name not in ("catalogue", "knob")
+    )
 
 
 @cache
@@ -134,9 +131,9 @@ def _by_name() -> dict[str, Knob]:
 
 
 def _nearest(name: str) -> list[str]:
-    """Up to three canonical names of knobs that act and resemble `name`, also by their last part alone."""
+    """Up to three canonical names that resemble `name`, also by their last part alone."""
     spellings: dict[str, str] = {}
-    for knob in (one for one in knobs() if one.acts):
+    for knob in knobs():
         for spelling in (knob.name, knob.name.rpartition(".")[2], *knob.aliases):
             spellings.setdefault(spelling.lower(), knob.name)
     close = difflib.get_close_matches(name.lower(), spellings, n=6, cutoff=0.6)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -26,7 +28,7 @@ _KEYS = (
     *("scenario", "seed", "timeout", "drain", "connections", "corpus", "keep_data", "verify"),
     *("objectives", "target", "data", "session", "tags", "collectors", "loaders", "phase"),
 )
-_TARGET_KEYS = ("url", "stores", "profile", "workers", "knobs", "faults")
+_TARGET_KEYS = ("url", "source", "python", "venv", "stores", "profile", "workers", "knobs", "faults")
 _PLACE_OF_SYNTAX_ERROR = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -58,7 +60,7 @@ def parse(text: str, name: str, folder: Path) -> PlanFile:
         keep_data=plan.switch("keep_data"),
         verify=plan.switch("verify"),
         objectives=plan.texts("objectives", "p95(predict) < 50ms"),
-        target=_target(plan.table("target")),
+        target=_target(plan.table("target"), folder),
         data=_options(plan.table("data")),
         session=_session(plan.table("session")),
         tags=_tags(plan.table("tags")),
@@ -126,19 +128,35 @@ def _part(phase: Table, folder: Path) -> Part:
         raise phase.wrong(f"{arrivals.told(error)}.", kind) from error
 
 
-def _target(table: Table | None) -> TargetPlan | None:
+def _target(table: Table | None, folder: Path) -> TargetPlan | None:
     if table is None:
         return None
     table.require_known(_TARGET_KEYS)
-    url, stores = table.text("url"), table.table("stores", "[target.stores]")
+    url, stores = table.text("url"), _stores(table.table("stores", "[target.stores]"))
     if url is not None:
-        for key in ("profile", "workers", "knobs", "faults"):
-            if key in table.values:
+        for key in _TARGET_KEYS:
+            if key in table.values and key not in ("url", "stores"):
                 raise table.wrong(f"{key} shapes the embedded target; a KATO given by url runs already.", key)
-        return TargetPlan(kind="url", url=url, stores=_stores(stores))
-    if stores is not None:
-        raise stores.wrong("a KATO that runs has stores to name: say where it is with url under [target].")
-    return _embedded(table)
+        return TargetPlan(kind="url", url=url, stores=stores)
+    return _started(table, replace(_source(table, folder), stores=stores))
+
+
+def _source(table: Table, folder: Path) -> RunFlags:
+    """The flags of the file's checkout, if it has one. A path counts from the file's folder."""
+    source, python = table.text("source"), table.text("python")
+    for key in ("python", "venv"):
+        if source is None and key in table.values:
+            raise table.wrong(f"{key} is of a KATO checkout: name that with source under [target].", key)
+    if python is not None and os.sep in python:
+        python = str((folder / python).absolute())
+    flags = RunFlags(
+        kato_source=None if source is None else (folder / source).absolute(),
+        kato_python=python,
+        kato_venv=bool(table.switch("venv")),
+    )
+    with told_at(table.place("source")):
+        target_plan(flags)
+    return flags
 
 
 def _stores(table: Table | None) -> dict[str, str]:
@@ -148,27 +166,28 @@ def _stores(table: Table | None) -> dict[str, str]:
     return {name: table.text(name) or "" for name in table.values}
 
 
-def _embedded(table: Table) -> TargetPlan:
-    """Each setting is read by itself first, so that a refusal names its line."""
+def _started(table: Table, given: RunFlags) -> TargetPlan:
+    """Each setting is read by itself first, so that a refusal names its line. `given`: which KATO it is, and
+    its stores."""
     settings: dict[tuple[str, ...], str] = {}
     knobs, faults = table.table("knobs", "[target.knobs]"), table.table("faults", "[target.faults]")
     for path, value in _flat(knobs):
         settings[path] = f"{'.'.join(map(str, path))}={_option(value)}"
         with told_at(table.place("knobs", *path), "--set"):
-            target_plan(RunFlags(set=[settings[path]]))
+            target_plan(replace(given, set=[settings[path]]))
     planted: list[str] = []
     for name, value in faults.values.items() if faults is not None else ():
         if value is False:
             continue
         planted.append(name if value is True else f"{name}={_option(value)}")
         with told_at(table.place("faults", name), "--fault"):
-            target_plan(RunFlags(fault=planted[-1:]))
+            target_plan(replace(given, fault=planted[-1:]))
     workers, profile = _at_least_one(table, "workers"), table.text("profile")
     with told_at(table.place("profile"), "--profile"):
         target_plan(RunFlags(profile=profile))
     with told_at(table.place()):
         return target_plan(
-            RunFlags(set=list(settings.values()), fault=planted, workers=workers, profile=profile)
+            replace(given, set=list(settings.values()), fault=planted, workers=workers, profile=profile)
         )
 
 

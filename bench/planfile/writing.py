@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.courses import Course, Ramp, Sine, Spike, Step, Trace
 from bench.errors import UsageError
-from bench.plan import Arrivals, CollectorsPlan, LoadersPlan, Phases, Plan, TargetPlan
+from bench.plan import Arrivals, CollectorsPlan, LoadersPlan, Phases, Plan, SourcePlan, TargetPlan
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -72,9 +72,21 @@ def _target(target: TargetPlan) -> Iterator[str]:
         yield from ("", "[target]", f"url = {_value(target.url)}")
         yield from _table("target.stores", target.stores)
         return
-    yield from ("", "[target]", f"profile = {_value(target.profile)}")
+    yield from ("", "[target]")
+    if target.source is not None:
+        yield from _source(target.source)
+    yield f"profile = {_value(target.profile)}"
+    yield from _table("target.stores", target.stores)
     yield from _table("target.knobs", target.knobs)
     yield from _table("target.faults", target.faults)
+
+
+def _source(source: SourcePlan) -> Iterator[str]:
+    yield f"source = {_value(source.folder)}"
+    if source.python is not None:
+        yield f"python = {_value(source.python)}"
+    if source.venv:
+        yield "venv = true"
 
 
 def _table(title: str, table: Mapping[str, Any]) -> Iterator[str]:

@@ -32,6 +32,17 @@ def run_id(scenario: str, created: datetime) -> str:
     return f"{created.astimezone(UTC).strftime(_STAMP)}-{name}-{letters}"
 
 
+def run_letters(run: str) -> str:
+    """Letters and digits that tell a run's nodes from those of every other, from its id."""
+    stamp, letters = run[:19], run[-4:]
+    return "".join(c for c in stamp if c.isdigit())[4:] + letters
+
+
+def node_prefix(run: str) -> str:
+    """What the names of a run's nodes begin with, and those of nobody else's."""
+    return f"bench_{run_letters(run)}_"
+
+
 def create(scenario: str, base: Path | None = None, created: datetime | None = None) -> Path:
     """Make the folder of a new run in `base` (default: results/runs here); its name is the run id.
 

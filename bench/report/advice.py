@@ -33,7 +33,7 @@ def print_advice(advice: Advice, patches: Path, plan: Plan, file: TextIO) -> Non
     colour on a terminal only."""
     console = console_for(file)
     console.print(Group(*_sections(advice, patches)))
-    if plan.target.kind == "embedded" and (wanted := advice.files.get(ARGUMENTS)) is not None:
+    if plan.target.is_started and (wanted := advice.files.get(ARGUMENTS)) is not None:
         console.print(Text("\nThe same load with all of it, to see what it does:"))
         # Not wrapped by the console: it is to be copied.
         print(command_line(with_changes(plan, wanted)), file=file)

@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from bench.gate.objectives import bounds_wrong
+from bench.knobs.catalogue import find
+from bench.knobs.checkout import refusal
 from bench.plan import CollectorsPlan, Phases, session_value
 from bench.planfile.writing import nulls, to_toml
 
 if TYPE_CHECKING:
-    from bench.plan import LoadersPlan, Plan
+    from bench.plan import LoadersPlan, Plan, TargetPlan
 
 _WIDTH = 88
 #: Ends a plan file in a command.
 _END = "PLAN"
 #: Flags without a value.
-_SWITCHES = frozenset({"--keep-data", "--verify"})
+_SWITCHES = frozenset({"--keep-data", "--kato-venv", "--verify"})
 
 
 def command_line(plan: Plan) -> str:
@@ -54,19 +56,28 @@ def arguments(plan: Plan) -> list[str]:
 
 def with_changes(plan: Plan, arguments: str) -> Plan:
     """The plan once the `--set` and `--session` arguments of an advice's patch (`set.txt`) are applied, each
-    instead of what the plan had. Raises ValueError for arguments that are none of these."""
+    instead of what the plan had; those that its target cannot be given are left out. Raises ValueError for
+    arguments that are none of these."""
     knobs, session = dict(plan.target.knobs), dict(plan.session)
     words = iter(shlex.split(arguments))
     for flag in words:
         name, _, value = next(words, "").partition("=")
         if flag == "--set":
-            knobs[name] = value
+            if _takes(plan.target, name):
+                knobs[name] = value
         elif flag == "--session":
             session[name] = session_value(value)
         else:
             raise ValueError(f"{flag} changes no plan")
     target = plan.target.model_copy(update={"knobs": knobs})
     return plan.model_copy(update={"target": target, "session": session})
+
+
+def _takes(target: TargetPlan, name: str) -> bool:
+    """Whether a knob can be set on a target that is started: a checkout has none of the reference API's, and
+    what runs already has settings of its own."""
+    knob = find(name)
+    return knob.system not in target.stores and (target.source is None or refusal(knob) is None)
 
 
 def follow_up(plan: Plan, command: Literal["search", "growth"]) -> str:
@@ -127,14 +138,25 @@ def _target(plan: Plan) -> Iterator[str]:
     target = plan.target
     if target.url is not None:
         yield from ("--target", target.url)
-        for name, address in target.stores.items():
-            yield from (f"--{name}-url", address)
+        yield from _stores(target)
         return
+    if target.source is not None:
+        yield from ("--kato-source", target.source.folder)
+        if target.source.python is not None:
+            yield from ("--kato-python", target.source.python)
+        if target.source.venv:
+            yield "--kato-venv"
+    yield from _stores(target)
     yield from ("--profile", target.profile)
     for name, value in target.knobs.items():
         yield from ("--set", f"{name}={value}")
     for name, value in target.faults.items():
         yield from ("--fault", f"{name}={value}")
+
+
+def _stores(target: TargetPlan) -> Iterator[str]:
+    for name, address in target.stores.items():
+        yield from (f"--{name}-url", address)
 
 
 def _rest(plan: Plan) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.record.vocabulary import LOST
 from bench.report import digits, sentences
+from bench.report.targets import kato_words, replaced_words
 from bench.report.usage import Usage, usage_of
 from bench.stats.quantiles import Estimate
 
@@ -196,8 +197,10 @@ def load_words(plan: Plan) -> str:
 def plan_line(plan: Plan) -> str:
     """The plan in one line."""
     target = plan.target
-    where = target.url if target.kind == "url" else f"embedded target ({target.profile})"
-    changed = "".join(f", {name}={value}" for name, value in sorted(target.knobs.items()))
+    where = kato_words(target) if target.kind == "source" else "embedded target"
+    where = target.url if target.url is not None else f"{where} ({target.profile})"
+    changed = replaced_words(target)
+    changed += "".join(f", {name}={value}" for name, value in sorted(target.knobs.items()))
     return (
         f"{plan.scenario}, {load_words(plan)}, {plan.phases.warmup:g} s warm-up and "
         f"{plan.phases.measure:g} s measured, on {where}{changed}, seed {plan.seed}"

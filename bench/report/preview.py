@@ -10,6 +10,7 @@ from rich.text import Text
 
 from bench import words
 from bench.report.screen import console_for
+from bench.report.targets import kato_words, replaced_words
 
 if TYPE_CHECKING:
     from bench.plan import Plan
@@ -62,12 +63,15 @@ def _titled(title: str) -> Iterator[str]:
 
 def _target(plan: Plan) -> str:
     target = plan.target
+    cleared = target.keeps_data and not plan.keep_data
+    kept = "; sessions are deleted and nodes cleared afterwards" if cleared else ""
     if target.url is not None:
-        kept = "" if plan.keep_data else "; sessions are deleted and nodes cleared afterwards"
-        return f"the KATO at {target.url}{kept}"
-    changed = "".join(f", {name}={value}" for name, value in sorted(target.knobs.items()))
+        return f"{kato_words(target)}{kept}"
+    fresh = kato_words(target) if target.source is not None else "a fresh embedded KATO"
+    changed = replaced_words(target)
+    changed += "".join(f", {name}={value}" for name, value in sorted(target.knobs.items()))
     faults = "".join(f", fault {name}={value}" for name, value in sorted(target.faults.items()))
-    return f"a fresh embedded KATO ({target.profile}){changed}{faults}"
+    return f"{fresh} ({target.profile}){changed}{faults}{kept}"
 
 
 def _part(part: PartPreview, about: str) -> str:

@@ -50,6 +50,20 @@ class ContainerFacts:
 
 
 @dataclass(frozen=True)
+class SourceFacts:
+    """The checkout that KATO was started from. `dirty`: tracked files differ from the `commit`; both are None
+    where git does not tell. `python` is the interpreter, `libraries` the versions that it brings of what
+    decides the cost of requests besides KATO."""
+
+    folder: str
+    commit: str | None = None
+    dirty: bool | None = None
+    python: str | None = None
+    python_version: str | None = None
+    libraries: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class TargetFacts:
     """A deployment that answers. `knobs`: canonical knob name -> value in force (null = unknown). `set_by`:
     who set a knob, by the same names: command line, environment, file, manifest, runtime or default."""
@@ -64,6 +78,7 @@ class TargetFacts:
     profile: str | None = None
     containers: tuple[ContainerFacts, ...] = ()
     set_by: dict[str, str] = field(default_factory=dict)
+    source: SourceFacts | None = None
 
     @property
     def connections(self) -> int:
@@ -91,7 +106,15 @@ class TargetFacts:
             ContainerFacts(**{**one, "command": tuple(one["command"]), "instances": tuple(one["instances"])})
             for one in data.get("containers", ())
         )
-        return cls(**{**data, "parts": parts, "containers": containers})
+        source = data.get("source")
+        return cls(
+            **{
+                **data,
+                "parts": parts,
+                "containers": containers,
+                "source": None if source is None else SourceFacts(**source),
+            }
+        )
 
 
 class Target(Protocol):

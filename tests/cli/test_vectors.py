@@ -145,7 +145,7 @@ def test_it_is_a_plain_locustfile(deployment: dict[str, Any], tmp_path: Path, to
     ("arguments", "code", "words"),
     [
         (["--target", "http://127.0.0.1:1"], 2, "--qdrant-url"),
-        (["--qdrant-url", "http://127.0.0.1:1"], 2, "goes with --target URL"),
+        (["--qdrant-url", "http://127.0.0.1:1"], 6, "http://127.0.0.1:1 cannot be reached"),
         (["--data", "queries=299"], 2, "from 300"),
         (["--data", "dimension=1"], 2, "from 2 to 1024"),
         (["--data", "vectors=50000", "--data", "symbols=1"], 2, "distinct patterns"),

@@ -67,7 +67,7 @@ def test_the_load(text: str, flags: dict[str, Any], arrivals: Arrivals) -> None:
             "spike ends after 22",
         ),
         (FULL, {"target": "http://h", "set": ["redis.maxmemory=1gb"]}, "runs already"),
-        (FULL, {"stores": {"redis": "redis://h"}}, "--redis-url tells"),
+        (FULL, {"stores": {"redis": "redis://h"}}, "Redis is the one of --redis-url, which runs already"),
     ],
 )
 def test_what_does_not_go_together(text: str, flags: dict[str, Any], words: str) -> None:

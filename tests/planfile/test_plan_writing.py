@@ -13,7 +13,7 @@ from bench.courses import Ramp, Sine, Spike, Step
 from bench.errors import UsageError
 from bench.flags import RunFlags, make_plan
 from bench.loadgen.catalogue import find
-from bench.plan import Arrivals, CollectorsPlan, LoadersPlan, Part, Plan, TargetPlan, load_of
+from bench.plan import Arrivals, CollectorsPlan, LoadersPlan, Part, Plan, SourcePlan, TargetPlan, load_of
 from bench.planfile.reading import parse
 from bench.planfile.writing import to_toml
 
@@ -70,6 +70,18 @@ TARGETS = st.one_of(
         kind=st.just("url"),
         url=st.just("http://127.0.0.1:8000"),
         stores=st.just({}) | st.just({"redis": "redis://127.0.0.1:6379"}),
+    ),
+    st.builds(
+        TargetPlan,
+        kind=st.just("source"),
+        source=st.builds(
+            SourcePlan,
+            folder=st.just(str(Path(__file__).parents[1] / "source" / "checkout")),
+            python=st.none() | st.just("/opt/kato/bin/python") | st.just("python3"),
+            venv=st.booleans(),
+        ),
+        stores=st.just({}) | st.just({"qdrant": "http://127.0.0.1:6333"}),
+        knobs=st.just({}) | st.just({"redis.maxmemory": "67108864", "env.NEW": "1"}),
     ),
 )
 

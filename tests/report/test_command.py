@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -15,7 +16,17 @@ from bench.cli import app
 from bench.courses import Ramp
 from bench.flags import RunFlags, make_plan
 from bench.loadgen.catalogue import find
-from bench.plan import Arrivals, CollectorsPlan, LoadersPlan, Part, Phases, Plan, TargetPlan, load_of
+from bench.plan import (
+    Arrivals,
+    CollectorsPlan,
+    LoadersPlan,
+    Part,
+    Phases,
+    Plan,
+    SourcePlan,
+    TargetPlan,
+    load_of,
+)
 from bench.previewing import plan_from
 from bench.report.command import arguments, command_line, with_changes
 
@@ -50,6 +61,17 @@ URL = Plan(
         kind="url",
         url="http://127.0.0.1:8000",
         stores={"redis": "redis://127.0.0.1:6379", "qdrant": "http://[::1]:6333"},
+    ),
+)
+CHECKOUT = Path(__file__).parents[1] / "source" / "checkout"
+SOURCE = Plan(
+    arrivals=Arrivals(rate=40.0),
+    data=DATA,
+    target=TargetPlan(
+        kind="source",
+        source=SourcePlan(folder=str(CHECKOUT), python="python3", venv=True),
+        stores={"redis": "redis://127.0.0.1:6379"},
+        knobs={"kato.RECALL_THRESHOLD": "0.5"},
     ),
 )
 _RAMP, _PHASES = load_of(
@@ -94,7 +116,9 @@ def shell_words(line: str) -> list[str]:
     return output.split("\0")[:-1]
 
 
-@pytest.mark.parametrize("plan", [EVERYTHING, CLOSED, URL], ids=["everything", "closed", "url"])
+@pytest.mark.parametrize(
+    "plan", [EVERYTHING, CLOSED, URL, SOURCE], ids=["everything", "closed", "url", "source"]
+)
 def test_the_command_makes_an_equal_plan(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     assert parsed(arguments(plan), monkeypatch) == plan
 
@@ -107,7 +131,7 @@ def test_every_part_of_a_plan_differs_from_its_default_in_these_tests() -> None:
             assert getattr(EVERYTHING, name) != getattr(plain, name), name
         if name != "scenario":
             assert getattr(IN_A_FILE, name) != getattr(plain, name), name
-    seen = {name for plan in (EVERYTHING, URL) for name in plan.target.model_fields_set}
+    seen = {name for plan in (EVERYTHING, URL, SOURCE) for name in plan.target.model_fields_set}
     assert seen == set(TargetPlan.model_fields)
 
 
@@ -123,13 +147,17 @@ def heredoc(line: str) -> str:
     return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.parametrize("plan", [EVERYTHING, CLOSED, URL], ids=["everything", "closed", "url"])
+@pytest.mark.parametrize(
+    "plan", [EVERYTHING, CLOSED, URL, SOURCE], ids=["everything", "closed", "url", "source"]
+)
 def test_a_shell_reads_the_line_as_the_words(plan: Plan) -> None:
     line = command_line(plan)
     assert shell_words(line) == arguments(plan)
     assert all(len(part) <= 95 for part in line.splitlines())
 
 
+# The first one imports what the others have.
+@settings(deadline=None)
 @given(
     tags=st.dictionaries(
         st.from_regex(r"[a-z_]{1,8}", fullmatch=True),
@@ -174,3 +202,12 @@ def test_the_changes_of_an_advice_replace_what_the_run_had() -> None:
     assert "--set redis.maxmemory-policy=noeviction" in command_line(changed)
     with pytest.raises(ValueError, match="--rate"):
         with_changes(plan, "--rate 3")
+
+
+def test_a_checkout_is_asked_for_nothing_that_it_has_not() -> None:
+    wanted = (
+        "--set kato.KATO_BENCH_STREAM_MAXLEN=10000\n--set redis.maxmemory=1073741824\n"
+        "--set kato.KATO_USE_INDEXING=false\n"
+    )
+    changed = with_changes(SOURCE, wanted)
+    assert changed.target.knobs == {"kato.RECALL_THRESHOLD": "0.5", "kato.KATO_USE_INDEXING": "false"}

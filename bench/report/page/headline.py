@@ -12,6 +12,7 @@ from bench.gate.objectives import bounds_wrong
 from bench.knobs.catalogue import in_words
 from bench.report import digits
 from bench.report.model import OperationSummary, Summary
+from bench.report.targets import kato_words
 
 if TYPE_CHECKING:
     from bench.plan import Plan
@@ -107,7 +108,7 @@ def _unaccepted(summary: Summary) -> str | None:
 
 
 def _tested(plan: Plan, workers: int | None) -> str:
-    what = f"the KATO at {plan.target.url}" if plan.target.url else "an embedded KATO deployment"
+    what = kato_words(plan.target)
     staff = "" if workers is None else f" with {workers} worker{'' if workers == 1 else 's'}"
     return f"{what[0].upper()}{what[1:]}{staff}"
 

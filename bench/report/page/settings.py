@@ -10,6 +10,7 @@ from bench.knobs.catalogue import SETTABLE, find, in_words
 from bench.knobs.knob import KnobError
 from bench.report import sentences
 from bench.report.advice import quantity
+from bench.report.targets import commit_words
 
 if TYPE_CHECKING:
     from bench.knobs.knob import Knob
@@ -57,6 +58,7 @@ def machine_of(manifest: Manifest) -> list[tuple[str, str]]:
         ("CPU", f"{must.cpu_model}, {must.cores} cores to run on"),
         ("memory", quantity(must.memory_bytes, "bytes")),
         ("KATO", must.target or "unknown"),
+        *_checkout(manifest),
         *((name, engine or "unknown") for name, engine in must.engines.items()),
         ("kernel", noted.kernel),
         ("Python", noted.python),
@@ -71,6 +73,15 @@ def machine_of(manifest: Manifest) -> list[tuple[str, str]]:
         tokens = f"{words.count(corpus.tokens)} tokens, {words.count(corpus.vocabulary)} different"
         rows.append(("corpus", f"{corpus.name}: {tokens}, SHA-256 {corpus.sha256[:12]}…"))
     return rows
+
+
+def _checkout(manifest: Manifest) -> list[tuple[str, str]]:
+    source = manifest.target.source if manifest.target is not None else None
+    if source is None:
+        return []
+    libraries = ", ".join(f"{name} {version}" for name, version in source.libraries.items())
+    python = f"{source.python}, Python {source.python_version}, with {libraries}"
+    return [("checkout", f"{source.folder}, {commit_words(source)}"), ("its Python", python)]
 
 
 def _setting(name: str, held: Scalar, manifest: Manifest) -> Setting:
@@ -98,7 +109,7 @@ def _set_by(knob: Knob, held: Scalar, manifest: Manifest, chosen: bool) -> str:
     target = manifest.plan.target
     if chosen:
         return "--session" if knob.system == "session" else "--set"
-    if target.kind == "url":
+    if not target.is_started or knob.system in target.stores:
         return "the deployment"
     decided = knob.default(target.profile, manifest.fingerprint.must_match.cores)
     if knob.home not in SETTABLE or decided is None:

@@ -5,24 +5,32 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from bench.addresses import Address
 from bench.errors import PartFailedError, UsageError
 from bench.knobs.catalogue import find, knobs, resolve
 from bench.knobs.knob import KnobError, Profile, Value
 from bench.supervision.supervisor import Child, Supervisor, tail
 from bench.targets.base import PartFacts, TargetFacts
 from bench.targets.embedded import environment, faults, parts, redis
+from bench.targets.embedded.api import Api, ReferenceApi
 from bench.targets.embedded.faults import paths
 from bench.targets.embedded.faults.timed import TimedFaults, blows
 from bench.targets.embedded.parts import Part
 from bench.targets.embedded.ports import free_ports, require_free
+from bench.targets.embedded.replaced import Replaced
+from bench.targets.embedded.wiring import on_loopback
+from bench.targets.stores import STORES
 
-_PART_NAMES = ("kato", "redis", "qdrant", "clickhouse")
+_PART_NAMES = ("kato", *STORES)
+_SCHEMES = {"redis": "redis", "qdrant": "http", "clickhouse": "http"}
 _POLL = 0.02
 _ATTEMPTS = 3
-_LOG_LINES = 6
+_LOG_LINES = 10
+#: Seconds for the engines, where nobody says otherwise.
+_PATIENCE = 60.0
 
 
 class _PortLostError(Exception):
@@ -33,9 +41,11 @@ class EmbeddedDeployment:
     """Redis, Qdrant's engine, ClickHouse's engine and a KATO API, each in its own process.
 
     `chosen` maps canonical knob names to texts, as `bench.knobs.catalogue.parse` returns them; `faults` what
-    `bench.targets.embedded.faults.parse` does. Data and logs live below `folder`; `close` removes them unless
-    `keep`. Logs written to a folder `logs` of the caller's always stay. `patience`: seconds that the parts
-    have in all to become ready."""
+    `bench.targets.embedded.faults.parse` does. `api` is the KATO in front, our reference API unless it is
+    given; `stores` are addresses (URLs by `redis`, `qdrant`, `clickhouse`) of servers that run already and
+    take the place of an engine. Data and logs live below `folder`; `close` removes them unless `keep`. Logs
+    written to a folder `logs` of the caller's always stay. `patience`: seconds that the parts have to become
+    ready, instead of those that they are given otherwise."""
 
     def __init__(
         self,
@@ -45,10 +55,12 @@ class EmbeddedDeployment:
         chosen: Mapping[str, str],
         kato_port: int | None = None,
         *,
+        api: Api | None = None,
+        stores: Mapping[str, str] | None = None,
         faults: Mapping[str, str] | None = None,
         keep: bool = False,
         logs: Path | None = None,
-        patience: float = 60.0,
+        patience: float | None = None,
     ) -> None:
         self._supervisor = supervisor
         self._folder = folder.absolute()
@@ -56,6 +68,8 @@ class EmbeddedDeployment:
         self._chosen = chosen
         self._kato_port = kato_port
         self._faults = dict(faults or {})
+        self._api = api or ReferenceApi(self._faults)
+        self._replaced = Replaced(stores or {})
         self._keep = keep
         self._patience = patience
         self._running: list[tuple[Part, Child]] = []
@@ -75,10 +89,13 @@ class EmbeddedDeployment:
     def start(self) -> TargetFacts:
         """Start every part, wait until all are ready, and say what runs.
 
-        Raises UsageError for a knob, port or package that cannot be had, PartFailedError, with the last lines
-        of its log, for a part that does not come up."""
+        Raises UsageError for a knob, port or package that cannot be had and for a server that is something
+        else than it should be, UnreachableError for one that does not answer, PartFailedError, with the last
+        lines of its log, for a part that does not come up."""
         values = self._values()
-        parts.require_packages()
+        parts.require_packages(name for name in STORES if name not in self._replaced.names)
+        self._replaced.look()
+        self._api.prepare()
         if self._kato_port is not None:
             require_free(self._kato_port)
         if not self._keep:
@@ -121,19 +138,33 @@ class EmbeddedDeployment:
 
     def _values(self) -> dict[str, Value]:
         try:
-            values = resolve(self._profile, self._chosen, environment.cores())
+            values = resolve(self._profile, self._chosen, environment.cores(), self._api.refusal)
         except KnobError as error:
             raise UsageError(f"{error}.") from error
-        return {**values, **faults.knobs(self._faults)}
+        values |= faults.knobs(self._faults)
+        return {
+            name: value for name, value in values.items() if find(name).system not in self._replaced.names
+        }
 
     def _launch(self, values: Mapping[str, Value]) -> None:
-        for part in self._parts(values):
+        for_redis, for_qdrant, for_clickhouse, for_kato, *for_paths = free_ports(4 + len(self._slowed))
+        engines, addresses = self._stores((for_redis, for_qdrant, for_clickhouse), for_paths, values)
+        kato = self._api.part(self._kato_port or for_kato, values, addresses)
+        if self._api.makes_tables and "clickhouse" not in self._replaced.names:
+            self._begin(engines)
+            self._wait(self._patience or _PATIENCE)
+            self._api.make_tables(addresses["clickhouse"].port)
+            self._begin([kato])
+        else:
+            self._begin([*engines, kato])
+        self._wait(self._patience or self._api.patience)
+
+    def _begin(self, begun: Iterable[Part]) -> None:
+        for part in begun:
             folder, log = self._prepare(part)
-            child = self._supervisor.start(
-                part.title, part.argv, env=environment.for_part(part.env), cwd=folder, log=log
-            )
+            settings = environment.for_foreign if part.foreign else environment.for_part
+            child = self._supervisor.start(part.title, part.argv, env=settings(part.env), cwd=folder, log=log)
             self._running.append((part, child))
-        self._wait()
 
     def _prepare(self, part: Part) -> tuple[Path, Path]:
         """The part's folder with its files, and its empty log."""
@@ -144,6 +175,9 @@ class EmbeddedDeployment:
             log.parent.mkdir(parents=True, exist_ok=True)
             for name, text in part.files.items():
                 (folder / name).write_text(text)
+            for name, there in part.links.items():
+                (folder / name).unlink(missing_ok=True)
+                (folder / name).symlink_to(there)
             log.write_bytes(b"")
         except OSError as error:
             raise UsageError(
@@ -151,51 +185,55 @@ class EmbeddedDeployment:
             ) from error
         return folder, log
 
-    def _parts(self, values: Mapping[str, Value]) -> list[Part]:
-        for_redis, for_qdrant, for_clickhouse, for_kato, *for_paths = free_ports(4 + len(self._slowed))
-        redis_part = parts.redis_part(for_redis, self._folder / "redis", values)
-        qdrant = parts.vectors_part(for_qdrant, self._folder / "qdrant")
-        clickhouse = parts.patterns_part(for_clickhouse, self._folder / "clickhouse", values)
-        stores = {part.name: part for part in (redis_part, clickhouse, qdrant)}
+    def _stores(
+        self, free: tuple[int, int, int], for_paths: Sequence[int], values: Mapping[str, Value]
+    ) -> tuple[list[Part], dict[str, Address]]:
+        """The engines and slow paths to start, and where the API finds each store."""
+        for_redis, for_qdrant, for_clickhouse = free
+        started: dict[str, Part] = {}
+        if "redis" not in self._replaced.names:
+            started["redis"] = parts.redis_part(for_redis, self._folder / "redis", values)
+        if "clickhouse" not in self._replaced.names:
+            home, with_tables = self._folder / "clickhouse", not self._api.makes_tables
+            started["clickhouse"] = parts.patterns_part(for_clickhouse, home, values, with_tables=with_tables)
+        if "qdrant" not in self._replaced.names:
+            started["qdrant"] = parts.vectors_part(for_qdrant, self._folder / "qdrant", values)
         detours = {
-            name: paths.path_part(port, stores[name], delay)
+            name: paths.path_part(port, started[name], delay)
             for port, (name, delay) in zip(for_paths, self._slowed.items(), strict=True)
         }
-        kato = parts.kato_part(
-            self._kato_port or for_kato,
-            values,
-            self._faults,
-            redis=detours.get("redis", redis_part),
-            qdrant=detours.get("qdrant", qdrant),
-            clickhouse=detours.get("clickhouse", clickhouse),
-        )
-        return [*stores.values(), *detours.values(), kato]
+        reached = {name: on_loopback(_SCHEMES[name], part.port) for name, part in (started | detours).items()}
+        return [*started.values(), *detours.values()], {**reached, **self._replaced.addresses}
 
-    def _wait(self) -> None:
-        deadline = time.monotonic() + self._patience
+    def _wait(self, patience: float) -> None:
+        deadline = time.monotonic() + patience
         waiting = list(self._running)
         while waiting:
             waiting = [(part, child) for part, child in waiting if not _is_ready(part, child)]
             if waiting and time.monotonic() > deadline:
                 part, child = waiting[0]
                 raise PartFailedError(
-                    _failure(part, child, f"did not start: it was not ready after {self._patience:g} s")
+                    _failure(part, child, f"did not start: it was not ready after {patience:g} s")
                 )
             if waiting:
                 time.sleep(_POLL)
 
     def _facts(self, values: Mapping[str, Value]) -> TargetFacts:
-        facts = {part.name: _part_facts(part, child) for part, child in self._running}
+        facts = {part.name: part for part in self._replaced.facts()}
+        facts |= {part.name: _part_facts(part, child) for part, child in self._running}
         ports = {part.name: part.port for part, _ in self._running}
+        version = facts["kato"].version
+        live = _live_redis(ports["redis"], self._chosen) if "redis" in ports else {}
         return TargetFacts(
-            kind="embedded",
+            kind=self._api.kind,
             base_url=facts["kato"].address or "",
-            kato_version=facts["kato"].version,
+            kato_version=version,
             workers=int(values["uvicorn.workers"]),
             limit_concurrency=int(values["uvicorn.limit_concurrency"]),
             parts=tuple(facts[name] for name in _PART_NAMES),
-            knobs={**_in_force(values), **_live_redis(ports["redis"], self._chosen)},
+            knobs={**self._api.told(values, version), **live},
             profile=self._profile,
+            source=self._api.source(),
         )
 
     def _stop(self) -> None:
@@ -210,13 +248,28 @@ class EmbeddedDeployment:
 def _is_ready(part: Part, child: Child) -> bool:
     code = child.poll()
     if code is not None:
-        message = _failure(part, child, f"did not start: {_ended(code)}")
-        if "ddress already in use" in message:
-            raise _PortLostError(message)
-        raise UsageError(message) if part.refusal and part.refusal in message else PartFailedError(message)
+        raise _start_failure(part, child, f"did not start: {_ended(code)}")
+    if part.hopeless is not None and part.hopeless.search(_log(child)):
+        raise _start_failure(part, child, "did not start: its workers end as they start")
     with contextlib.suppress(OSError):
         return part.ready(child.log)
     return False
+
+
+def _start_failure(part: Part, child: Child, what: str) -> Exception:
+    message = _failure(part, child, what)
+    if "ddress already in use" in message:
+        return _PortLostError(message)
+    explained = part.explain(_log(child)) if part.explain is not None else None
+    if explained is not None:
+        return UsageError(explained)
+    return UsageError(message) if part.refusal and part.refusal in message else PartFailedError(message)
+
+
+def _log(child: Child) -> str:
+    with contextlib.suppress(OSError):
+        return child.log.read_text("utf-8", "replace")
+    return ""
 
 
 def _ended(code: int) -> str:
@@ -231,10 +284,6 @@ def _failure(part: Part, child: Child, what: str) -> str:
 def _part_facts(part: Part, child: Child) -> PartFacts:
     engine, version = part.engine()
     return PartFacts(part.name, engine, version, part.address, child.pid, str(child.log))
-
-
-def _in_force(values: Mapping[str, Value]) -> dict[str, Value]:
-    return {name: value for name, value in values.items() if find(name).refusal is None}
 
 
 def _live_redis(port: int, chosen: Iterable[str]) -> dict[str, Value]:

@@ -15,6 +15,8 @@ _PASSED_ON = frozenset(
     }
 )  # fmt: skip
 
+_OF_OUR_PYTHON = frozenset({"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"})
+
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -29,6 +31,12 @@ def for_part(own: Mapping[str, str]) -> dict[str, str]:
             str(Path(entry).absolute()) for entry in path.split(os.pathsep) if entry
         )
     return {**passed, "PYTHONUNBUFFERED": "1", **own}
+
+
+def for_foreign(own: Mapping[str, str]) -> dict[str, str]:
+    """The same for a program with a Python of its own: nothing of what says where ours imports from."""
+    passed = {name: value for name, value in for_part({}).items() if name not in _OF_OUR_PYTHON}
+    return {**passed, **own}
 
 
 def cores(quota: Path = _QUOTA) -> int:

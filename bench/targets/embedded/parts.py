@@ -4,36 +4,35 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
+from bench.addresses import Address
 from bench.errors import UsageError
 from bench.knobs.catalogue import find
 from bench.knobs.knob import Value
-from bench.targets.embedded import faults, redis
+from bench.targets.embedded import faults, redis, wiring
 from bench.targets.embedded.ports import HOST
 from bench.targets.embedded.probes import get, get_json
 
 _EXTRA = "pip install 'kato-bench[embedded]'"
-_SERVICE_NAME = "kato"
-_COLLECTION_VARIABLES = {
-    "qdrant.hnsw.m": "KATO_BENCH_HNSW_M",
-    "qdrant.hnsw.ef_construct": "KATO_BENCH_HNSW_EF_CONSTRUCT",
-    "qdrant.hnsw.full_scan_threshold": "KATO_BENCH_FULL_SCAN_THRESHOLD",
-    "qdrant.optimizers.indexing_threshold": "KATO_BENCH_INDEXING_THRESHOLD",
-}
-_WORKER_STARTED = "Application startup complete"
+#: What uvicorn logs of each worker that is ready.
+STARTED = "Application startup complete"
 
 
 @dataclass(frozen=True)
 class Part:
     """One process to start. `ready(log)` and `engine()` (name and version) raise OSError until it answers.
 
-    `refusal`: what its log says where a setting of the user's keeps it from starting."""
+    `refusal`: what its log says where a setting of the user's keeps it from starting. `hopeless`: what it
+    says where it will never be ready although its process lives. `explain(log)`: what the user has to mend,
+    in a sentence, where the log of a part that did not start tells so. `links`: what its folder holds besides
+    `files`, by name. `foreign`: its Python is not ours."""
 
     name: str
     title: str
@@ -45,18 +44,35 @@ class Part:
     env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     refusal: str | None = None
+    hopeless: re.Pattern[str] | None = None
+    explain: Callable[[str], str | None] | None = None
+    links: Mapping[str, Path] = field(default_factory=dict)
+    foreign: bool = False
 
 
-def require_packages() -> None:
-    """Raises UsageError where a package is missing; the sentence names the extra and what needs it."""
-    needs = {
+#: What each part is made of, and what for. The Redis part says for itself what it lacks.
+_PACKAGES = {
+    "kato": {
         "uvicorn": "KATO's API is served by it",
         "fastapi": "KATO's API is built on it",
         "orjson": "KATO's API writes its answers with it",
         "rapidfuzz": "KATO's predictions are matched by it",
+    },
+    "qdrant": {
         "qdrant_edge": "vectors are kept and searched by Qdrant's engine in it",
+        "uvicorn": "the engines are served by it",
+    },
+    "clickhouse": {
         "chdb": "patterns are kept in ClickHouse's engine in it, and without patterns KATO cannot run",
-    }
+        "uvicorn": "the engines are served by it",
+    },
+}
+
+
+def require_packages(names: Iterable[str] = tuple(_PACKAGES)) -> None:
+    """Raises UsageError where a package of these parts is missing; the sentence names the extra and what
+    needs it."""
+    needs = {package: why for name in names for package, why in _PACKAGES.get(name, {}).items()}
     for package, reason in needs.items():
         if find_spec(package) is None:
             raise UsageError(
@@ -97,19 +113,28 @@ def redis_part(port: int, folder: Path, values: Mapping[str, Value]) -> Part:
     )
 
 
-def vectors_part(port: int, folder: Path) -> Part:
+def vectors_part(port: int, folder: Path, values: Mapping[str, Value]) -> Part:
+    collections = {
+        knob.spelled: knob.write(value)
+        for knob, value in ((find(name), value) for name, value in values.items())
+        if knob.home == "qdrant collection" and value != knob.shipped
+    }
     return Part(
         name="qdrant",
         title="The vector store (Qdrant engine)",
         port=port,
         address=f"http://{HOST}:{port}",
-        argv=_module("bench.targets.embedded.vectors", port, folder),
+        argv=(
+            *_module("bench.targets.embedded.vectors", port, folder),
+            *(f"--set={name}={value}" for name, value in collections.items()),
+        ),
         ready=lambda _: bool(get(port, "/healthz")),
         engine=lambda: (_engine_name("Qdrant engine", "qdrant-edge-py"), get_json(port, "/").get("version")),
     )
 
 
-def patterns_part(port: int, folder: Path, values: Mapping[str, Value]) -> Part:
+def patterns_part(port: int, folder: Path, values: Mapping[str, Value], *, with_tables: bool = True) -> Part:
+    """`with_tables`: KATO's table is there from the start."""
     knobs = {find(name): value for name, value in values.items()}
     profile = {
         knob.spelled: knob.write(value) for knob, value in knobs.items() if knob.system == "clickhouse"
@@ -127,6 +152,7 @@ def patterns_part(port: int, folder: Path, values: Mapping[str, Value]) -> Part:
         argv=(
             *_module("bench.targets.embedded.patterns", port, folder),
             *(f"--set={name}={value}" for name, value in profile.items()),
+            *(() if with_tables else ("--no-tables",)),
         ),
         ready=lambda _: get(port, "/ping").startswith("Ok."),
         engine=engine,
@@ -134,37 +160,23 @@ def patterns_part(port: int, folder: Path, values: Mapping[str, Value]) -> Part:
 
 
 def kato_part(
-    port: int,
-    values: Mapping[str, Value],
-    planted: Mapping[str, str],
-    *,
-    redis: Part,
-    qdrant: Part,
-    clickhouse: Part,
+    port: int, values: Mapping[str, Value], planted: Mapping[str, str], stores: Mapping[str, Address]
 ) -> Part:
     """The API, wired to its stores; ready when every worker has finished its start-up."""
     workers = int(values["uvicorn.workers"])
 
     def ready(log: Path) -> bool:
         # One worker may answer every probe: only the log tells of all of them.
-        return log.read_text("utf-8", "replace").count(_WORKER_STARTED) >= workers and bool(
-            get(port, "/health")
-        )
+        return log.read_text("utf-8", "replace").count(STARTED) >= workers and bool(get(port, "/health"))
 
     return Part(
         name="kato",
         title="The KATO API",
         port=port,
         address=f"http://{HOST}:{port}",
-        argv=_uvicorn(port, values),
+        argv=uvicorn((sys.executable, "-P"), "bench.targets.embedded.kato.app:app", port, values),
         env={
-            "REDIS_URL": f"redis://{redis.address}/0",
-            "REDIS_ENABLED": "true",
-            "CLICKHOUSE_HOST": HOST,
-            "CLICKHOUSE_PORT": str(clickhouse.port),
-            "QDRANT_HOST": HOST,
-            "QDRANT_PORT": str(qdrant.port),
-            "SERVICE_NAME": _SERVICE_NAME,
+            **wiring.variables(stores),
             "KATO_BENCH_SESSION_LOCKS": "session-locks",  # in the part's own folder
             **_chosen_variables(values),
             **faults.variables(planted),
@@ -179,9 +191,11 @@ def _module(name: str, port: int, folder: Path) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", name, "--port", str(port), "--data", str(folder))
 
 
-def _uvicorn(port: int, values: Mapping[str, Value]) -> tuple[str, ...]:
-    application = "bench.targets.embedded.kato.app:app"
-    command = [sys.executable, "-P", "-m", "uvicorn", application, "--host", HOST, "--port", str(port)]
+def uvicorn(
+    python: Sequence[str], application: str, port: int, values: Mapping[str, Value]
+) -> tuple[str, ...]:
+    """The command that serves an application as KATO's container does, on loopback."""
+    command = [*python, "-m", "uvicorn", application, "--host", HOST, "--port", str(port)]
     for name, value in values.items():
         knob = find(name)
         if knob.home != "uvicorn command line":
@@ -198,9 +212,8 @@ def _chosen_variables(values: Mapping[str, Value]) -> dict[str, str]:
     variables = {}
     for name, value in values.items():
         knob = find(name)
-        variable = knob.spelled if knob.home == "environment" else _COLLECTION_VARIABLES.get(name)
-        if variable is not None and value != knob.shipped:
-            variables[variable] = knob.write(value)
+        if knob.home == "environment" and value != knob.shipped:
+            variables[knob.spelled] = knob.write(value)
     return variables
 
 

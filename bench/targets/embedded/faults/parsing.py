@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from bench.errors import UsageError
 from bench.targets.embedded.faults.registry import API, FAULTS, Fault
@@ -58,12 +58,35 @@ def require_free(planted: Mapping[str, str], chosen: Mapping[str, str]) -> None:
             )
 
 
+def require_carried(planted: Mapping[str, str], *, checkout: bool, replaced: Collection[str]) -> None:
+    """Raises UsageError for a fault that no part is there to carry: one of the reference API's where a
+    `checkout` takes its place, and one of an engine that is `replaced` (redis, qdrant, clickhouse) by a real
+    server."""
+    for fault in _faults(planted):
+        if checkout and API in fault.carrier:
+            raise UsageError(
+                f"--fault {fault.name} is one of kato-bench's reference API, and --kato-source puts a "
+                "checkout in its place, with the faults that it has itself; leave one of them out."
+            )
+        store = next((name for name in replaced if name == _struck(fault)), None)
+        if store is not None:
+            raise UsageError(
+                f"--fault {fault.name} is one of the embedded {store}, and --{store}-url puts a server "
+                "of yours in its place; leave one of them out."
+            )
+
+
 def warnings(planted: Mapping[str, str]) -> list[str]:
     """One sentence for each planted fault."""
     return [
         f"the deployment is made worse on purpose: {name}={value} ({FAULTS[name].meaning})"
         for name, value in planted.items()
     ]
+
+
+def _struck(fault: Fault) -> str:
+    """The store that a fault strikes."""
+    return "clickhouse" if fault.name == "store-hang" else fault.name.rpartition("-")[2]
 
 
 def _faults(planted: Mapping[str, str]) -> list[Fault]:
