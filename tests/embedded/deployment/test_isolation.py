@@ -98,6 +98,9 @@ def test_two_deployments_never_meet(pair: tuple[Deployment, Deployment]) -> None
     one, other = pair
     addresses = [{part["address"] for part in each.facts["parts"]} for each in pair]
     assert not addresses[0] & addresses[1]
+    for each in pair:
+        assert each.facts["start_seconds"] > 0
+        assert 0 < each.facts["memory_bytes"] < 10**9
     home, elsewhere = one.folder(), other.folder()
     assert home != elsewhere
 

@@ -51,4 +51,5 @@ def test_a_single_worker_is_the_api_itself() -> None:
 def test_who_is_gone_already_is_left_alone() -> None:
     with sleeper() as gone:
         gone.kill()
-    TimedFaults(blows(faults.parse(["kill-redis=0s"])), {"redis": gone.pid})._run()
+    planned = blows(faults.parse(["kill-redis=0s", "kill-kato-worker=0s"]))
+    TimedFaults(planned, {"redis": gone.pid, "kato": gone.pid})._run()

@@ -135,7 +135,8 @@ _GENERIC = (
         Fault(
             f"kill-{store.lower()}", values.a_time(0, 86_400), "10s",
             f"{store} is killed (SIGKILL) so long after the deployment is ready",
-            DEPLOYMENT, f"{store}'s process is gone and its port refuses; what needs it fails from then on",
+            DEPLOYMENT,
+            f"{store}'s process is gone and its port refuses; the API answers as KATO does without it",
         )
         for store in ("Redis", "Qdrant", "ClickHouse")
     ),

@@ -75,9 +75,9 @@ def a_worker(api: int) -> int:
     """A worker of the API whose main process is `api`; with one worker, uvicorn serves in that process."""
     import psutil
 
-    children = psutil.Process(api).children() if psutil.pid_exists(api) else []
-    for child in children:
-        with contextlib.suppress(psutil.Error):  # one that has just ended
-            if any("spawn_main" in word for word in child.cmdline()):
-                return int(child.pid)
+    with contextlib.suppress(psutil.Error):  # it has just ended
+        for child in psutil.Process(api).children():
+            with contextlib.suppress(psutil.Error):
+                if any("spawn_main" in word for word in child.cmdline()):
+                    return int(child.pid)
     return api

@@ -189,8 +189,8 @@ class Logs:
             self._wake.clear()
             try:
                 self.flush()
-            except QueryError as error:
-                print(f"The pattern store could not write its logs: {error}", file=sys.stderr, flush=True)
+            except Exception as error:  # the next rows may go well
+                print(f"The pattern store could not write its logs: {error!r}", file=sys.stderr, flush=True)
 
 
 def _status(failed: bool, unreadable: bool) -> str:
