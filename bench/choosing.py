@@ -16,12 +16,23 @@ from bench.targets.leftovers import Swept
 from bench.targets.url import UrlTarget
 
 
-def choose(plan: Plan, supervisor: Supervisor, folder: Path, say: Callable[[str], None]) -> Target:
+def choose(
+    plan: Plan,
+    supervisor: Supervisor,
+    folder: Path,
+    say: Callable[[str], None],
+    *,
+    looking: float | None = None,
+) -> Target:
     """The plan's target, not yet started. Its parts and logs go into `folder`, the run's own; `say` takes
-    warnings, a sentence each."""
+    warnings, a sentence each. `looking`: nothing will be loaded: each system of a deployment that runs
+    has so many seconds to answer, and a store that does not is no failure."""
     target = plan.target
     if target.url is not None:
-        return UrlTarget(target.url, nodes=int(plan.data["nodes"]), stores=target.stores)
+        nodes, stores = int(plan.data["nodes"]), target.stores
+        if looking is not None:
+            return UrlTarget(target.url, looking, nodes, stores, strict=False)
+        return UrlTarget(target.url, nodes=nodes, stores=stores)
     deployment = EmbeddedDeployment(
         supervisor,
         folder / "parts",
@@ -34,7 +45,7 @@ def choose(plan: Plan, supervisor: Supervisor, folder: Path, say: Callable[[str]
     )
     for warning in deployment.warnings:
         say(warning)
-    if target.stores and not plan.keep_data:
+    if target.stores and not plan.keep_data and looking is None:
         return Swept(deployment, target.stores, node_prefix(folder.name), say)
     return deployment
 

@@ -17,6 +17,7 @@ from bench.commands import (
     calibrating,
     capacity,
     gating,
+    inspecting,
     knobs,
     mixing,
     planning,
@@ -33,7 +34,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for topic in (running, planning, reading, advice, capacity, gating, reporting, knobs, calibrating, mixing):
+for topic in (
+    running,
+    planning,
+    reading,
+    advice,
+    capacity,
+    gating,
+    reporting,
+    knobs,
+    inspecting,
+    calibrating,
+    mixing,
+):
     app.add_typer(topic.app)
 
 

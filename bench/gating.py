@@ -15,6 +15,7 @@ from pathlib import Path
 from bench import sides
 from bench.errors import BenchError, ExitCode, UsageError, decisive
 from bench.flags import RunFlags, make_plan, require_stores
+from bench.foreground import interrupt, interruptible, say
 from bench.gate import baseline, comparable
 from bench.gate.effects import every_effect
 from bench.gate.noninferiority import Tolerance
@@ -22,7 +23,7 @@ from bench.gate.pairs import SIDES, Outcome, Rules, Side, run_pairs
 from bench.gate.values import RunValues, run_values
 from bench.limits import seconds_of
 from bench.loadgen.catalogue import find
-from bench.measuring import interrupt, interruptible, measure, say
+from bench.measuring import measure
 from bench.plan import Plan
 from bench.record.folder import MANIFEST, find_run
 from bench.record.reader import read_intact
@@ -266,8 +267,8 @@ def _differences(outcome: Outcome) -> list[str]:
 def _load(plan: Plan) -> str:
     """What both sides got; the seed of the first pair."""
     return (
-        f"{plan.scenario}, {load_words(plan)}, {plan.phases.warmup:g} s warm-up and "
-        f"{plan.phases.measure:g} s measured, seeds from {plan.seed} on"
+        f"{plan.scenario}, {load_words(plan)}, {plan.phases.warmup:g} s warm-up and {plan.phases.measure:g} "
+        f"s measured, seeds from {plan.seed} on"
     )
 
 

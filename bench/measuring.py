@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from advisor.conclude import conclude
 from bench import calibration
 from bench.choosing import choose
+from bench.foreground import interruptible, say
 from bench.judging import judge
 from bench.loadgen.catalogue import find
 from bench.plan import Plan
@@ -73,34 +71,3 @@ def _corpus_facts(path: Path | None) -> Corpus:
     return Corpus(
         name=corpus.name, sha256=corpus.sha256, tokens=len(corpus.ids), vocabulary=len(corpus.words)
     )
-
-
-@contextmanager
-def interruptible(stop: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM asks for an orderly end, the second ends at once."""
-    asked = False
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-        say("stopping; once more ends it at once")
-        stop()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def interrupt() -> None:
-    """The end of what heeds no signals itself."""
-    raise KeyboardInterrupt
-
-
-def say(sentence: str) -> None:
-    """One sentence for people, on stderr."""
-    print(f"kato-bench: {sentence}", file=sys.stderr, flush=True)

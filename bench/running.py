@@ -14,8 +14,9 @@ from bench.choosing import api_of
 from bench.collectors.process_tree import memory_bytes
 from bench.errors import ExitCode, decisive
 from bench.flags import RunFlags, target_plan
+from bench.foreground import interrupt, interruptible, say
 from bench.gate import objectives
-from bench.measuring import interrupt, interruptible, measure, say
+from bench.measuring import measure
 from bench.previewing import plan_from
 from bench.record.manifest import Manifest
 from bench.record.reader import RunRecord

@@ -25,10 +25,11 @@ from bench.capacity.search import Search, SearchOutcome, SearchSettings
 from bench.capacity.trials import TrialOutcome
 from bench.errors import ExitCode, UsageError, decisive
 from bench.flags import RunFlags, make_plan, pairs
+from bench.foreground import interruptible, say
 from bench.gate.objectives import Objective
 from bench.limits import SHORTEST, require_rate, seconds_of, within
 from bench.loadgen.catalogue import Scenario, find, option_values
-from bench.measuring import Measure, interruptible, measure, say
+from bench.measuring import Measure, measure
 from bench.plan import Plan
 from bench.record.manifest import Manifest
 from bench.record.reader import RunRecord

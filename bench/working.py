@@ -14,8 +14,8 @@ from typing import Any
 
 from bench.addresses import MASTER_PORT, host_and_port
 from bench.errors import BenchError, ExitCode, PartFailedError, UnreachableError, UsageError
+from bench.foreground import interruptible, say
 from bench.limits import within
-from bench.measuring import interruptible, say
 from bench.plan import WORKER_WAIT
 from bench.supervision.supervisor import Child, Supervisor, tail
 

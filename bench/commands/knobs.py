@@ -1,8 +1,9 @@
-"""`knobs`: which settings there are, and what each takes."""
+"""`knobs`: which settings there are, what each takes, and whether it acts."""
 
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated
 
 import typer
@@ -14,47 +15,33 @@ app = typer.Typer()
 
 @app.command()
 def knobs(
-    prefix: Annotated[str, typer.Argument(help="of the names to show, such as redis or qdrant.hnsw")] = "",
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="of one knob, in any spelling, right or wrong; or how names begin, such as redis or "
+            "qdrant.hnsw",
+        ),
+    ] = "",
+    markdown: Annotated[bool, typer.Option("--markdown", help="as the page docs/knobs.md")] = False,
     json_: options.Json = False,
 ) -> None:
-    """List the settings of KATO and its stores: legal values, defaults, and whether --set takes them."""
+    """List the settings of KATO and its stores: legal values, defaults, and whether they act."""
     from bench.errors import UsageError
     from bench.knobs import catalogue
+    from bench.knobs.knob import UnknownKnob
+    from bench.report import knobs as report
 
-    found = [knob for knob in catalogue.knobs() if knob.name.startswith(prefix)]
-    if not found:
+    try:
+        found = catalogue.matching(name)
+    except UnknownKnob as unknown:
         systems = ", ".join(dict.fromkeys(knob.system for knob in catalogue.knobs()))
-        raise UsageError(f"No knob's name begins with {prefix!r}; the systems are {systems}.")
+        raise UsageError(
+            f"{str(unknown)[:1].upper()}{str(unknown)[1:]}; the systems are {systems}."
+        ) from None
     if json_:
-        rows = [
-            {
-                "name": knob.name,
-                "legal": knob.legal,
-                "shipped": knob.shipped,
-                "home": knob.home,
-                "acts": knob.acts,
-                "takes": knob.effect,
-                "refused": knob.refusal,
-                "source": knob.source,
-            }
-            for knob in found
-        ]
-        print(json.dumps({"knobs": rows}))
-        return
-    dead = [knob.name for knob in found if not knob.acts]
-    for knob in found:
-        if not knob.acts:
-            continue
-        shipped = "the system's own" if knob.shipped is None else knob.write(knob.shipped) or '""'
-        print(f"{knob.name}\n    {knob.legal}; KATO ships {shipped}; {_TAKES[knob.effect]}")
-        if knob.refusal is not None:
-            print(f"    {knob.refusal}")
-    if dead:
-        print(f"These change nothing, whoever documents them: {', '.join(dead)}")
-
-
-_TAKES = {
-    "live": "acts at once",
-    "restart": "acts after a restart",
-    "rebuild": "acts once everything is built anew",
-}
+        print(json.dumps({"knobs": [report.as_json(knob) for knob in found]}))
+    elif markdown:
+        print(report.markdown(found), end="")
+    else:
+        report.print_knobs(found, sys.stdout)

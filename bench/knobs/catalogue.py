@@ -47,6 +47,21 @@ def find(name: str) -> Knob:
     )
 
 
+def matching(name: str) -> tuple[Knob, ...]:
+    """The knobs that a name stands for: the one that is called so, else all whose names begin with it, else
+    one of those that no list can hold. Raises UnknownKnob with the nearest names."""
+    if (listed := _by_name().get(name)) is not None:
+        return (listed,)
+    beginning = tuple(knob for knob in knobs() if knob.name.startswith(name))
+    return beginning or (find(name),)
+
+
+def misnomers(name: str) -> tuple[str, ...]:
+    """What documents wrongly call the knob of this canonical name: settings that nothing reads in its
+    place."""
+    return tuple(knob.spelled for knob in knobs() if knob.instead == name)
+
+
 def parse(assignments: Sequence[str]) -> dict[str, str]:
     """`NAME=VALUE` texts → canonical name → value as its home reads it.
 
@@ -115,9 +130,7 @@ def resolve(
 @cache
 def _modules() -> tuple[object, ...]:
     names = sorted(module.name for module in pkgutil.iter_modules(bench.knobs.__path__))
-    return tuple(
-        import_module(f"{bench.knobs.__name__}.{name}") for name in names if name not in ("catalogue", "knob")
-    )
+    return tuple(import_module(f"{bench.knobs.__name__}.{name}") for name in names if name != "catalogue")
 
 
 @cache
@@ -131,9 +144,9 @@ def _by_name() -> dict[str, Knob]:
 
 
 def _nearest(name: str) -> list[str]:
-    """Up to three canonical names that resemble `name`, also by their last part alone."""
+    """Up to three canonical names of knobs that act and resemble `name`, also by their last part alone."""
     spellings: dict[str, str] = {}
-    for knob in knobs():
+    for knob in (one for one in knobs() if one.acts):
         for spelling in (knob.name, knob.name.rpartition(".")[2], *knob.aliases):
             spellings.setdefault(spelling.lower(), knob.name)
     close = difflib.get_close_matches(name.lower(), spellings, n=6, cutoff=0.6)

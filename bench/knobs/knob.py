@@ -7,37 +7,21 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from bench.knobs.homes import LIVE, OUT_OF_REACH, SET, Home
+
+__all__ = [
+    "CoresLess", "Danger", "Effect", "Home", "Kind", "Knob", "KnobError", "Profile", "State", "UnknownKnob",
+    "Value",
+]  # fmt: skip
+
 Value = int | float | bool | str
 Kind = Literal["int", "float", "bool", "enum", "list", "bytes", "string"]
-Home = Literal[
-    "uvicorn command line",
-    "environment",
-    "session config",
-    "redis config",
-    "qdrant collection",
-    "clickhouse profile",
-    "container limit",
-]
 Effect = Literal["live", "restart", "rebuild"]
 Profile = Literal["healthy", "shipped"]
 
-#: Where the value in force is read, by home; {} stands for the knob's name there.
-_LIVE: dict[Home, str] = {
-    "uvicorn command line": "arguments of KATO's process, {}",
-    "environment": "environment of KATO's process, {}",
-    "session config": "GET /sessions/<id>/config, config.{}",
-    "redis config": "CONFIG GET {}",
-    "qdrant collection": "GET /collections/<name>, config.{}",
-    "clickhouse profile": "SELECT value FROM system.settings WHERE name = '{}'",
-    "container limit": "docker inspect kato-{}, HostConfig.Memory",
-}
-
-#: Why a home is out of reach of `--set`, and what to do instead; {} as above.
-_OUT_OF_REACH: dict[Home, str] = {
-    "session config": "it is an option of every session: give --session {}=VALUE",
-    "container limit": "it runs in no container; limit that of {} in a deployment of yours and measure that "
-    "with --target URL",
-}
+#: `live`: it acts. `reported`: it is only repeated in answers. `unused`: it is read, and nothing uses it.
+#: `unread`: a name that documents or shipped files give and no code reads.
+State = Literal["live", "reported", "unused", "unread"]
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
@@ -66,15 +50,32 @@ class CoresLess:
 
 
 @dataclass(frozen=True)
+class Danger:
+    """Values that do harm whatever else is set: those listed, or with `others` all but those. `why` is a
+    clause about the harm."""
+
+    values: tuple[Value, ...]
+    why: str
+    others: bool = False
+
+    def holds(self, value: Value) -> bool:
+        return (value in self.values) != self.others
+
+
+@dataclass(frozen=True)
 class Knob:
     """One setting of one system.
 
     `home` and `spelled` say where it lives and what it is called there. `shipped` is the value that KATO
-    ships (None: KATO leaves it to the system), `healthy` the one of the healthy profile (None: as shipped).
-    `low` and `high` are inclusive. `effect`: what it takes until a change acts. Where `acts` is False, `why`
-    says what became of it. A knob that is `wiring` holds an address, a credential or a name that whoever
-    deploys the parts decides; it is never tuned. `unsettable`: why the embedded target cannot be given it,
-    and what to do instead, where its home does not say so already. `source` names the evidence."""
+    ships (None: KATO leaves it to the system), `healthy` the one of the healthy profile (None: as shipped),
+    `own` the system's own default (None: it depends on version or machine, or there is none). `low` and
+    `high` are inclusive. `effect`: what it takes until a change acts. `influences`: what moves with it.
+
+    `state` says whether it acts, in the versions of `holds_for`; where it does not, `why` says what became of
+    it, and `instead` names the knob that acts in its place. `crashes`: the values with which the system does
+    not start. `dangers`: those that do harm. A knob that is `wiring` holds an address, a credential or a name
+    that whoever deploys the parts decides; it is never tuned. `unsettable`: why the embedded target cannot be
+    given it, and what to do instead, where its home does not say so already. `source` names the evidence."""
 
     name: str
     system: str
@@ -82,23 +83,44 @@ class Knob:
     home: Home
     spelled: str
     source: str
+    influences: str
+    holds_for: str
     aliases: tuple[str, ...] = ()
     shipped: Value | None = None
     healthy: Value | CoresLess | None = None
+    own: Value | None = None
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
     unit: str | None = None
     effect: Effect = "restart"
-    acts: bool = True
+    state: State = "live"
     why: str | None = None
+    instead: str | None = None
+    crashes: str | None = None
+    dangers: tuple[Danger, ...] = ()
     wiring: bool = False
     unsettable: str | None = None
 
     @property
     def live(self) -> str:
         """Where its value in force is read."""
-        return _LIVE[self.home].format(self.spelled)
+        # KATO's own container is the one without a suffix.
+        return LIVE[self.home].format(self.spelled).replace("kato-kato", "kato")
+
+    @property
+    def where(self) -> str:
+        """Where it is set."""
+        return SET[self.home].format(self.spelled)
+
+    @property
+    def acts(self) -> bool:
+        return self.state == "live"
+
+    @property
+    def usual(self) -> Value | None:
+        """The value where nobody set it: what KATO ships, else the system's own; None = not known here."""
+        return self.own if self.shipped is None else self.shipped
 
     @property
     def tunable(self) -> bool:
@@ -113,7 +135,7 @@ class Knob:
         elif not self.acts:
             reason = f"it changes nothing anywhere: {self.why}"
         else:
-            reason = self.unsettable or _OUT_OF_REACH.get(self.home)
+            reason = self.unsettable or OUT_OF_REACH.get(self.home)
         return reason and f"{self.name} cannot be set on the embedded target: {reason.format(self.spelled)}"
 
     @property
@@ -141,6 +163,10 @@ class Knob:
         if profile == "shipped" or self.healthy is None:
             return self.shipped
         return self.healthy.on(cores) if isinstance(self.healthy, CoresLess) else self.healthy
+
+    def danger(self, value: Value) -> str | None:
+        """The harm that a value does whatever else is set, as a clause; None where it does none."""
+        return next((danger.why for danger in self.dangers if danger.holds(value)), None)
 
     def read(self, text: str) -> Value:
         """The value that `text` stands for; sizes become bytes. Raises KnobError outside the legal range."""

@@ -51,10 +51,15 @@ def check_store(store: str, address: Address, timeout: float) -> PartFacts:
         _CHECKS[store](address, timeout)
     except FAILURES as error:
         raise unreachable(address, error) from error
-    if store == "redis":
-        host = f"[{address.host}]" if ":" in address.host else address.host
-        return PartFacts(store, address=f"{host}:{address.port}")
-    return PartFacts(store, address=address.base)
+    return PartFacts(store, address=client_address(store, address))
+
+
+def client_address(store: str, address: Address) -> str:
+    """What a client of the store connects to: host:port for Redis, a URL for the others."""
+    if store != "redis":
+        return address.base
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return f"{host}:{address.port}"
 
 
 def _check_redis(address: Address, timeout: float) -> None:

@@ -19,7 +19,7 @@ from bench.addresses import (
 from bench.errors import UnreachableError, UsageError
 from bench.targets.base import PartFacts, TargetFacts
 from bench.targets.listeners import listener
-from bench.targets.stores import STORES, addresses_of, check_store
+from bench.targets.stores import STORES, addresses_of, check_store, client_address
 
 
 class UrlTarget:
@@ -27,15 +27,23 @@ class UrlTarget:
     `qdrant`, `clickhouse`). It starts nothing and so ends nothing.
 
     `nodes`: how many nodes the run will add; refused where a KATO worker would evict others for them, and
-    delete their vectors. `timeout`: seconds for each system, name resolution included."""
+    delete their vectors. `timeout`: seconds for each system, name resolution included. `strict`: whether a
+    store that does not answer is a failure, or only said of its part."""
 
     def __init__(
-        self, url: str, timeout: float = 5.0, nodes: int = 0, stores: Mapping[str, str] | None = None
+        self,
+        url: str,
+        timeout: float = 5.0,
+        nodes: int = 0,
+        stores: Mapping[str, str] | None = None,
+        *,
+        strict: bool = True,
     ) -> None:
         self._url = url
         self._nodes = nodes
         self._stores = dict(stores or {})
         self._timeout = timeout
+        self._strict = strict
 
     def start(self) -> TargetFacts:
         """What KATO says of itself. Raises UnreachableError where nothing answers in time, UsageError where
@@ -51,7 +59,7 @@ class UrlTarget:
             checks[store] = _StoreCheck(store, where, self._timeout)
         for check in checks.values():
             check.start()
-        found = {name: check.outcome() for name, check in checks.items()}
+        found = {name: self._outcome(name, check) for name, check in checks.items()}
         kato = found["kato"]
         unknown = {store: PartFacts(store, note="its address is not given") for store in STORES}
         parts = {"kato": kato, **{store: found.get(store, unknown[store]) for store in STORES}}
@@ -60,6 +68,14 @@ class UrlTarget:
         return TargetFacts(
             kind="url", base_url=address.base, kato_version=kato.version, parts=tuple(parts.values())
         )
+
+    def _outcome(self, name: str, check: _Check) -> PartFacts:
+        try:
+            return check.outcome()
+        except UnreachableError as error:
+            if self._strict or name == "kato":
+                raise
+            return PartFacts(name, address=client_address(name, check.where), note=str(error).rstrip("."))
 
     def check(self) -> None:
         """Nothing was started that could have died."""
@@ -83,6 +99,10 @@ class _Check:
         self._found: PartFacts | None = None
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="target check", daemon=True)
+
+    @property
+    def where(self) -> Address:
+        return self._address
 
     @property
     def port(self) -> int:

@@ -27,11 +27,15 @@ from bench.targets.embedded.kato.settings import load
 
 NOWHERE = Deployment()
 
-#: No rule changes ClickHouse, and there is no form for it.
-CHANGEABLE = [knob for knob in knobs() if knob.tunable and knob.system != "clickhouse"]
+#: No rule changes ClickHouse or other homes, and there is no form for them.
+_HOMES = {
+    "uvicorn command line", "environment", "session config", "redis config", "qdrant collection",
+    "container limit",
+}  # fmt: skip
+CHANGEABLE = [knob for knob in knobs() if knob.tunable and knob.home in _HOMES]
 
 #: A legal value of the knobs that KATO leaves to the system.
-_LEGAL = {"bytes": "64mb"}
+_LEGAL = {"bytes": "64mb", "bool": "true"}
 
 ALL: dict[str, Value] = {
     "redis.maxmemory-policy": "noeviction",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import socket
@@ -170,7 +171,15 @@ def test_knobs_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "kato.KATO_USE_INDEXING\n    true or false; KATO ships true; acts after a restart" in shown
     assert "change nothing" in shown
-    assert "kato.KATO_USE_BLOOM_FILTER" in shown
+    assert "kato.KATO_USE_BLOOM_FILTER: KATO reads it but nothing uses it" in shown
+    with pytest.raises(SystemExit):
+        main(["knobs", "SORT"])
+    assert re.search(r"instead +kato\.SORT_SYMBOLS", capsys.readouterr().out)
+    with pytest.raises(SystemExit):
+        main(["knobs", "redis.maxmemory-policy", "--json"])
+    (knob,) = json.loads(capsys.readouterr().out)["knobs"]
+    assert knob["dangers"][0]["values"] == ["allkeys-lru", "allkeys-lfu", "allkeys-random"]
+    assert (knob["shipped"], knob["own_default"], knob["takes"]) == ("allkeys-lru", "noeviction", "live")
     with pytest.raises(SystemExit) as refused:
         main(["knobs", "nothing.like"])
     assert refused.value.code == 2

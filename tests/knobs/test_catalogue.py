@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
+from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.knobs.catalogue import SETTABLE, find, knobs, parse, resolve
+from bench.knobs.catalogue import SETTABLE, find, knobs, matching, misnomers, parse, resolve
+from bench.knobs.homes import Home
 from bench.knobs.knob import CoresLess, Knob, KnobError, UnknownKnob, Value
+from bench.report.knobs import markdown
 
 by_name = {"argnames": "knob", "argvalues": knobs(), "ids": lambda knob: knob.name}
 
@@ -23,7 +27,11 @@ class TestTheCatalogue:
         assert knob.name.startswith(f"{knob.system}.")
         assert knob.source
         assert knob.live
+        assert knob.where
+        assert knob.influences
+        assert knob.holds_for
         assert knob.acts == (knob.why is None)
+        assert knob.acts == (knob.state == "live")
         assert (knob.kind in ("enum", "list")) == bool(knob.choices)
         assert knob.tunable == (knob.acts and not knob.wiring)
 
@@ -32,6 +40,56 @@ class TestTheCatalogue:
         for default in (knob.default("shipped", 2), knob.default("healthy", 2)):
             if default is not None:
                 assert knob.read(knob.write(default)) == default
+
+    @pytest.mark.parametrize(**by_name)
+    def test_what_nobody_sets_is_legal_too(self, knob: Knob) -> None:
+        if knob.usual is not None:
+            assert knob.read(knob.write(knob.usual)) == knob.usual
+
+    @pytest.mark.parametrize(**by_name)
+    def test_what_acts_in_the_place_of_another_acts(self, knob: Knob) -> None:
+        if knob.instead is not None:
+            assert not knob.acts
+            assert find(knob.instead).acts
+            assert knob.spelled in misnomers(knob.instead)
+
+    @pytest.mark.parametrize(
+        ("wrong", "right"),
+        [
+            ("KATO_USE_TOKEN_MATCHING", "kato.USE_TOKEN_MATCHING"),
+            ("SORT", "kato.SORT_SYMBOLS"),
+            ("WORKERS", "uvicorn.workers"),
+            ("UVICORN_LIMIT_CONCURRENCY", "uvicorn.limit_concurrency"),
+            ("QDRANT_HNSW_M", "qdrant.hnsw.m"),
+            ("CLICKHOUSE_MAX_MEMORY_USAGE", "clickhouse.max_memory_usage"),
+        ],
+    )
+    def test_a_wrong_name_leads_to_the_right_one(self, wrong: str, right: str) -> None:
+        assert find(wrong).instead == right
+        assert wrong in misnomers(right)
+
+    @pytest.mark.parametrize(
+        ("name", "value", "harmful"),
+        [
+            ("kato.CLICKHOUSE_DB", "kato", False),
+            ("kato.CLICKHOUSE_DB", "kato_production", True),
+            ("kato.CLICKHOUSE_PORT", 9000, True),
+            ("kato.CLICKHOUSE_PORT", 8123, False),
+            ("kato.QDRANT_PORT", 6334, True),
+            ("kato.INDEXER_TYPE", "LSH", True),
+            ("kato.INDEXER_TYPE", "VI", False),
+            ("kato.REDIS_ENABLED", False, True),
+            ("kato.REDIS_PERSISTENCE", "false", True),
+            ("redis.maxmemory-policy", "allkeys-lru", True),
+            ("redis.maxmemory-policy", "volatile-lru", False),
+            ("session.process_predictions", True, True),
+        ],
+    )
+    def test_some_values_do_harm(self, name: str, value: Value, harmful: bool) -> None:
+        assert (find(name).danger(value) is not None) == harmful
+
+    def test_every_home_is_used(self) -> None:
+        assert {knob.home for knob in knobs()} == set(get_args(Home))
 
     def test_every_system_takes_part(self) -> None:
         systems = {"kato", "session", "uvicorn", "redis", "qdrant", "clickhouse", "container"}
@@ -100,6 +158,34 @@ class TestFind:
     def test_never_fails_otherwise(self, name: str) -> None:
         with contextlib.suppress(UnknownKnob):
             assert find(name).name
+
+
+class TestMatching:
+    @pytest.mark.parametrize(
+        ("name", "found"),
+        [
+            ("redis.save", ["redis.save"]),
+            ("KATO_WORKERS", ["uvicorn.workers"]),
+            ("KATO_BATCH_SIZE", ["kato.KATO_BATCH_SIZE"]),
+            ("JWT_SECRET", ["kato.JWT_SECRET"]),
+            ("redis.lua-time-limit", ["redis.lua-time-limit"]),
+            ("uvicorn.ws_", ["uvicorn.ws_max_size", "uvicorn.ws_ping_interval", "uvicorn.ws_ping_timeout"]),
+        ],
+    )
+    def test_a_name_or_a_beginning(self, name: str, found: list[str]) -> None:
+        assert [knob.name for knob in matching(name)] == found
+
+    def test_nothing_means_all(self) -> None:
+        assert matching("") == knobs()
+
+    def test_an_unknown_name(self) -> None:
+        with pytest.raises(UnknownKnob, match=r"uvicorn\.workers"):
+            matching("uvicorn.worckers")
+
+
+def test_the_page_is_current() -> None:
+    """`kato-bench knobs --markdown > docs/knobs.md` writes it."""
+    assert (Path(__file__).parents[2] / "docs" / "knobs.md").read_text() == markdown(knobs())
 
 
 class TestParse:

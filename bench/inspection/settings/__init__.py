@@ -1,0 +1,1 @@
+"""From what was asked to which knob has which value, and who set it. Pure."""
