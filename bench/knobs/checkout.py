@@ -41,4 +41,6 @@ def unlisted(name: str) -> Knob | None:
         unsettable="its reference API reads no such variable; set it on a checkout that does, given by "
         "--kato-source DIR",
         source="whoever sets it",
+        influences="whatever the branch that reads it says",
+        holds_for="a branch of KATO",
     )
