@@ -10,6 +10,8 @@ from advisor.evidence import Evidence
 from advisor.findings import Change, Finding, Prediction
 from advisor.rules.base import known, rule
 from bench import words
+from bench.knobs.fixed import SAFE_CONNECTIONS as _SAFE_LIMIT
+from bench.knobs.fixed import SESSION_POOL
 
 _WORKERS = "uvicorn.workers"
 _LIMIT = "uvicorn.limit_concurrency"
@@ -22,9 +24,6 @@ TARGET_USE = 0.70
 EVENNESS = 0.60
 #: Another worker needs a core to run on; less than this share of the machine idle is no room for one.
 LEAST_IDLE = 0.15
-#: Connections to Redis that the sessions of one worker share (kato 3.10.1, hard-coded).
-SESSION_POOL = 50
-_SAFE_LIMIT = 40
 
 
 def _demand_is_known(evidence: Evidence) -> bool:

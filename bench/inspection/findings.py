@@ -15,8 +15,8 @@ from bench.knobs.knob import KnobError
 Severity = Literal["critical", "warning", "advice", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "advice", "info")
 
-#: What is said of a knob's row: set but without effect; a name that nothing reads; named by a critical
-#: finding.
+#: What is said of a knob: it is set and has no effect; nothing reads its name; a critical finding says to
+#: change it.
 Flag = Literal["dead", "wrong", "dangerous"]
 
 Scalar = str | int | float | bool | None
@@ -65,7 +65,7 @@ class Inspection:
         setting = self.seen.settings.get(name)
         if setting is not None and setting.chosen and not knob.acts:
             found.append("wrong" if knob.state == "unread" else "dead")
-        if any(finding.severity == "critical" and name in finding.knobs for finding in self.findings):
+        if any(one.severity == "critical" and one.knobs[:1] == (name,) for one in self.findings):
             found.append("dangerous")
         return tuple(found)
 

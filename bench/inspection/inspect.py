@@ -115,7 +115,7 @@ def _put_together(
                 values["container_limit"] = of_machine.get(f"{name}.limit")
             found[name] = kind(**values)
     seen = Seen(
-        parts=_parts(facts, answers),
+        parts=_parts(facts, started, answers),
         workers=workers,
         kato=_kato(answers["kato"].values, started),
         containers=facts.containers,
@@ -125,13 +125,15 @@ def _put_together(
     return replace(seen, settings=_settings(facts, started, seen, answers))
 
 
-def _parts(facts: TargetFacts, answers: Mapping[str, Answer]) -> tuple[Part, ...]:
+def _parts(facts: TargetFacts, started: Started, answers: Mapping[str, Answer]) -> tuple[Part, ...]:
     parts = []
     for fact in facts.parts:
         answer = answers.get(fact.name)
         values = answer.values if answer is not None else {}
         version = values.get("version") or (values.get("about") or {}).get("version")
         engine, told = _engine(fact.name, values)
+        if fact.name == "kato" and started.stand_in:
+            engine = "kato-bench reference API"
         parts.append(
             Part(
                 fact.name,

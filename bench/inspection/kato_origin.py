@@ -24,13 +24,14 @@ KNOWN_DEFECTS = frozenset({"deadlock", "lost-updates", "node-eviction", "session
 @dataclass(frozen=True)
 class Started:
     """`origin`: where its settings were read. `defects`: those of KATO 3.10.1 that it has. `cores`: that its
-    processes may run on. `replicas` of it are declared."""
+    processes may run on. `replicas` of it are declared. `stand_in`: it is kato-bench's reference API."""
 
     origin: Origin
     pid: int | None = None
     defects: frozenset[str] = KNOWN_DEFECTS
     cores: float | None = None
     replicas: int = 1
+    stand_in: bool = False
     facts: TargetFacts | None = field(default=None, repr=False)
 
 
@@ -46,8 +47,10 @@ def look(facts: TargetFacts) -> Started:
             redacted(process.environment),
             files=_files(process.environment, process.pid),
         )
-        defects = _defects(process.arguments, process.environment)
-        return Started(origin, process.pid, defects, process.cores, replicas, facts)
+        if any(_REFERENCE_API in one for one in process.arguments):
+            defects = _planted(process.environment)
+            return Started(origin, process.pid, defects, process.cores, replicas, True, facts)
+        return Started(origin, process.pid, cores=process.cores, replicas=replicas, facts=facts)
     if container is not None:
         return Started(_declared(container), replicas=replicas, facts=facts)
     why = (part.note if part is not None else None) or "its process is not one of this machine's"
@@ -131,9 +134,7 @@ def _parsed(text: str) -> object:
         return None
 
 
-def _defects(arguments: Sequence[str], environment: Mapping[str, str]) -> frozenset[str]:
-    if not any(_REFERENCE_API in one for one in arguments):
-        return KNOWN_DEFECTS
+def _planted(environment: Mapping[str, str]) -> frozenset[str]:
     return frozenset(
         name.removeprefix(_PLANTED).lower().replace("_", "-")
         for name, value in environment.items()

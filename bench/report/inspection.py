@@ -91,6 +91,10 @@ def _sections(inspection: Inspection) -> Iterator[RenderableType]:
     if settings:
         yield Text()
         yield _knobs(inspection, settings)
+        others = sum(setting.value is not None for setting in inspection.seen.settings.values()) - len(
+            settings
+        )
+        yield indented(f"{words.count(others)} more are as nobody has set them; --json tells all")
     yield from _data(inspection.seen)
     yield from _unknown(inspection)
 
@@ -132,14 +136,14 @@ def _findings(findings: Sequence[Finding]) -> Iterator[RenderableType]:
 
 
 def _told(inspection: Inspection) -> Iterator[Setting]:
-    """The settings that somebody made or that are no default, and those that findings are about. Addresses
-    and credentials only in the latter case."""
+    """The settings that are not as they are where nobody sets them, those with a flag, and those that
+    findings are about. Addresses and credentials only in the latter cases."""
     named = {knob for finding in inspection.findings for knob in finding.knobs}
     for setting in inspection.seen.settings.values():
         if setting.value is None:
             continue
-        changed = setting.chosen and not find(setting.name).wiring
-        if setting.name in named or changed:
+        changed = setting.chosen and setting.value != setting.default and not find(setting.name).wiring
+        if changed or setting.name in named or inspection.flags(setting.name):
             yield setting
 
 

@@ -69,6 +69,8 @@ def _reached_at(seen: Seen, name: str, store: Redis | Qdrant | ClickHouse) -> st
     host = urlsplit(address if address and "://" in address else f"//{address}").hostname if address else None
     if host and not _is_of_this_machine(host):
         return f"is reached at {host}"
+    if isinstance(store, Redis) and (store.config or {}).get("protected-mode") == "yes":
+        return None  # Without a password it then refuses whoever comes from elsewhere.
     others = [one for one in store.listens if not _is_of_this_machine(one)]
     return f"listens at {', '.join(others)}" if others else None
 
@@ -76,6 +78,9 @@ def _reached_at(seen: Seen, name: str, store: Redis | Qdrant | ClickHouse) -> st
 def _is_of_this_machine(host: str) -> bool:
     """A name counts as that of another machine, unless it is localhost."""
     try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped.is_loopback
+    return address.is_loopback
