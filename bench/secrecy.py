@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 HIDDEN = "(hidden)"
 
 #: As a word of its own: KEY alone would hide KEY_PREFIX, and TOKEN the number of tokens.
 _SECRET = re.compile(
-    r"(?:^|[_.\-])(?:password|passwd|passphrase|pwd|secret|secrets|credentials?|api[_\-]?key|access[_\-]?key"
+    r"(?:^|[_.\-])(?:password|passwd|passphrase|pwd|secret|secrets|credentials?|api[_\-]?keys?|access[_\-]?key"
     r"|private[_\-]?key|secret[_\-]?key|auth[_\-]?token|access[_\-]?token|refresh[_\-]?token|bearer[_\-]?token"
     r"|token|requirepass|masterauth|authorization|cookie)$",
     re.IGNORECASE,
 )
 #: scheme://user:password@ or scheme://password@, up to the last @ before the path.
 _USER_INFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*://)[^/?#\s]*@")
+_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#\s:@]*:(?P<password>[^/?#\s]*)@")
+_FLAG = re.compile(
+    r"(?P<flag>(?<![\w-])--?(?P<name>[A-Za-z][\w.-]*))(?P<between>[ \t]+|=)(?P<value>\"[^\"]*\"|'[^']*'|\S+)"
+)
+#: Shorter values are hidden by the names of their settings only.
+_LEAST_SECRET = 6
 
 
 def is_secret(name: str) -> bool:
@@ -31,3 +37,35 @@ def redact(text: str) -> str:
 def redacted(settings: Mapping[str, str]) -> dict[str, str]:
     """Settings that may be shown: secrets are hidden by name, logins in URLs wherever they stand."""
     return {name: HIDDEN if value and is_secret(name) else redact(value) for name, value in settings.items()}
+
+
+def secret_values(settings: Mapping[str, str]) -> set[str]:
+    """The secrets themselves: values of settings that are called so, and passwords in URLs. Short ones are
+    left out, as they are words that stand for other things, too."""
+    found = {value for name, value in settings.items() if is_secret(name)}
+    for value in settings.values():
+        found |= {match["password"] for match in _PASSWORD.finditer(value)}
+    return {value for value in found if len(value) >= _LEAST_SECRET}
+
+
+def without(text: str, secrets: Iterable[str]) -> str:
+    """The text with every one of these values hidden, the longest first."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= _LEAST_SECRET:
+            text = text.replace(secret, HIDDEN)
+    return text
+
+
+def redacted_words(words: Sequence[str]) -> tuple[str, ...]:
+    """A command line that may be shown: what follows `--requirepass` and other flags that are called secret
+    is hidden, also inside of a script, and so are logins in URLs."""
+    found: list[str] = []
+    hide = False
+    for word in words:
+        found.append(HIDDEN if hide else redact(_FLAG.sub(_hidden_value, word)))
+        hide = not hide and word.startswith("-") and "=" not in word and is_secret(word.lstrip("-"))
+    return tuple(found)
+
+
+def _hidden_value(match: re.Match[str]) -> str:
+    return f"{match['flag']}{match['between']}{HIDDEN}" if is_secret(match["name"]) else match[0]

@@ -13,6 +13,9 @@ from bench.targets.base import PartFacts, TargetFacts
 
 _Answer = tuple[str, Discovery | BaseException]
 
+#: Who set a knob that is otherwise than what set it says (`TargetFacts.set_by`).
+RUNTIME = "runtime"
+
 
 def discover_all(facts: TargetFacts, timeout: float = 3.0) -> tuple[TargetFacts, dict[str, Knob]]:
     """The facts with what the parts say of themselves, and the live value of every knob they could tell.
@@ -50,7 +53,14 @@ def discover_all(facts: TargetFacts, timeout: float = 3.0) -> tuple[TargetFacts,
             facts = _with_note(facts, source, f"did not answer: {describe(answer)}")
     for source in waiting:
         facts = _with_note(facts, source, f"did not answer within {timeout:g} s")
-    return replace(facts, knobs={**facts.knobs, **knobs}), knobs
+    changed = {name: RUNTIME for name, value in knobs.items() if _differs(facts, name, value)}
+    told = replace(facts, knobs={**facts.knobs, **knobs}, set_by={**facts.set_by, **changed})
+    return told, knobs
+
+
+def _differs(facts: TargetFacts, name: str, value: Knob) -> bool:
+    """Whether a knob that the deployment's files set has another value in force."""
+    return name in facts.set_by and value is not None and facts.knobs.get(name) != value
 
 
 def _ask(collector: Collector, answers: queue.SimpleQueue[_Answer]) -> None:

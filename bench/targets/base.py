@@ -66,7 +66,8 @@ class SourceFacts:
 @dataclass(frozen=True)
 class TargetFacts:
     """A deployment that answers. `knobs`: canonical knob name -> value in force (null = unknown). `set_by`:
-    who set a knob, by the same names: command line, environment, file, manifest, runtime or default."""
+    who set a knob, by the same names: command line, environment, file, manifest, runtime or default. `notes`:
+    what could not be found out of the deployment as a whole, a sentence each."""
 
     kind: str
     base_url: str
@@ -79,6 +80,7 @@ class TargetFacts:
     containers: tuple[ContainerFacts, ...] = ()
     set_by: dict[str, str] = field(default_factory=dict)
     source: SourceFacts | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def connections(self) -> int:
@@ -112,6 +114,7 @@ class TargetFacts:
                 **data,
                 "parts": parts,
                 "containers": containers,
+                "notes": tuple(data.get("notes", ())),
                 "source": None if source is None else SourceFacts(**source),
             }
         )

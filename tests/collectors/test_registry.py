@@ -13,7 +13,7 @@ SUFFIXES = {"seconds": ("_seconds", "_seconds_total", "_seconds_mean"), "bytes":
 def test_every_file_in_sources_takes_part() -> None:
     files = {path.stem for path in Path(registry.sources.__path__[0]).glob("[a-z]*.py")}
 
-    known = {"clickhouse", "host", "kato", "machine", "process", "qdrant", "redis"}
+    known = {"clickhouse", "docker", "host", "kato", "machine", "process", "qdrant", "redis"}
     assert set(registry.catalogue()) == files == known
 
 
