@@ -112,7 +112,16 @@ def _deployment(runs: Sequence[_Run]) -> Deployment:
     for run in runs:
         live |= run.evidence.knobs
         collections |= dict.fromkeys(_collections(run.record))
-    return Deployment(live, tuple(collections))
+    services, files = _compose(runs[-1].record) if runs else ({}, ())
+    return Deployment(live, tuple(collections), services, files)
+
+
+def _compose(record: RunRecord) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Part -> service, and the files, of a deployment that is known by its Compose files."""
+    target, compose = record.manifest.target, record.manifest.plan.target.compose
+    if target is None or compose is None:
+        return {}, ()
+    return {one.part: one.name for one in target.containers if one.part is not None}, compose.files
 
 
 def _collections(record: RunRecord) -> list[str]:

@@ -32,7 +32,7 @@ def advise_on(folders: Sequence[Path]) -> advice.Advice:
 def _target(record: RunRecord) -> str:
     """Which target a run was of; another commit of one checkout is the same."""
     target = record.manifest.plan.target
-    return target.url or (target.source.folder if target.source is not None else target.kind)
+    return target.where or (target.source.folder if target.source is not None else target.kind)
 
 
 def _refuse(record: RunRecord) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from bench import compose_flags
 from bench.errors import UsageError
 from bench.gate import objectives
 from bench.knobs import catalogue as knobs
@@ -215,7 +216,7 @@ def _require_no_deadlock(plan: Plan) -> None:
 
 def require_stores(scenario: Scenario, target: TargetPlan) -> None:
     """Raises UsageError where a running KATO's store that the scenario reaches for has no address."""
-    if target.kind != "url":
+    if target.url is None:
         return
     for store in scenario.about.get("stores", ()):
         if store not in target.stores:
@@ -234,11 +235,12 @@ def target_plan(flags: RunFlags, stated: TargetPlan | None = None) -> TargetPlan
     if flags.profile not in (None, "healthy", "shipped"):
         raise UsageError(f"--profile {flags.profile}: there are healthy and shipped.")
     base = _base_target(flags, stated)
-    if base.kind == "url":
+    if base.where is not None:
         if assignments or flags.fault or flags.profile is not None:
+            given_by = "by Compose files" if base.kind == "compose" else "by URL"
             raise UsageError(
-                "--set, --workers, --profile and --fault shape the embedded target; a target given by URL "
-                "runs already."
+                "--set, --workers, --profile and --fault shape the embedded target; a target given "
+                f"{given_by} runs already."
             )
         return base.model_copy(update={"stores": {**base.stores, **given}})
     profile: Profile = base.profile
@@ -266,10 +268,12 @@ def _base_target(flags: RunFlags, stated: TargetPlan | None) -> TargetPlan:
                 "--kato-source, --kato-python and --kato-venv start a KATO; a target given by URL runs "
                 "already."
             )
+        if compose_flags.is_compose(str(flags.target)):
+            return compose_flags.parse(str(flags.target), flags.environment)
         return TargetPlan(kind="url", url=flags.target)
     base = stated if flags.target is None and stated is not None else TargetPlan()
     source = source_from(flags, base.source)
-    if base.kind == "url":
+    if base.where is not None:
         return base if source is None else TargetPlan(kind="source", source=source)
     return base.model_copy(update={"source": source})
 

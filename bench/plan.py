@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -146,21 +146,41 @@ class SourcePlan(PlanPart):
     venv: bool = False
 
 
+class ComposePlan(PlanPart):
+    """Compose files, absolute and in their order, and the service that is KATO where they do not tell."""
+
+    PREFIX: ClassVar[str] = "compose:"
+
+    files: tuple[str, ...] = Field(min_length=1)
+    service: str | None = None
+
+    @property
+    def words(self) -> str:
+        """As `--target` takes it."""
+        return f"{self.PREFIX}{','.join(self.files)}" + (f"#{self.service}" if self.service else "")
+
+
 class TargetPlan(PlanPart):
     """What is loaded: `embedded` (with its profile, knobs and planted faults), `source` (the same engines
-    with a KATO checkout in front), or a URL."""
+    with a KATO checkout in front), a URL, or what Docker `compose` runs."""
 
-    kind: Literal["embedded", "source", "url"] = "embedded"
+    kind: Literal["embedded", "source", "url", "compose"] = "embedded"
     url: str | None = None
+    compose: ComposePlan | None = None
     source: SourcePlan | None = None
     stores: dict[str, str] = Field(
         default_factory=dict,
-        description="addresses of a URL target's stores, or of servers in place of engines: redis, qdrant, "
-        "clickhouse",
+        description="addresses of the stores of what runs already, or of servers in place of engines: redis, "
+        "qdrant, clickhouse",
     )
     profile: Literal["healthy", "shipped"] = "healthy"
     knobs: dict[str, str] = Field(default_factory=dict, description="--set, by canonical knob name")
     faults: dict[str, str] = Field(default_factory=dict, description="--fault, by name")
+
+    @property
+    def where(self) -> str | None:
+        """What runs already, as `--target` takes it; None for what a run starts itself."""
+        return self.url if self.compose is None else self.compose.words
 
     @property
     def is_started(self) -> bool:

@@ -88,7 +88,7 @@ class Runner:
         try:
             manifests.write(self._folder, self._manifest)
             plan = self._plan.target
-            self._say("starting the target" if plan.is_started else f"looking at {plan.url}")
+            self._say("starting the target" if plan.is_started else f"looking at {plan.where}")
             facts = self._describe(target.start())
             manifests.write(self._folder, self._manifest)
             began = True

@@ -1,11 +1,12 @@
 """The two sides of a gate as its user writes them: flags of the embedded target or of a checkout, or the URL
-of a KATO that runs and those of its stores."""
+or Compose files of a KATO that runs, and the URLs of its stores."""
 
 from __future__ import annotations
 
 import shlex
 from pathlib import Path
 
+from bench import compose_flags
 from bench.errors import UsageError
 from bench.flags import RunFlags, target_plan
 from bench.plan import TargetPlan
@@ -25,7 +26,7 @@ def parse(side: str, text: str) -> TargetPlan:
         words = shlex.split(text)
     except ValueError as error:
         raise UsageError(f"--{side} {text!r}: {str(error).lower()}.") from error
-    target = words.pop(0) if words and "://" in words[0] else "embedded"
+    target = words.pop(0) if words and _runs_already(words[0]) else "embedded"
     many: dict[str, list[str]] = {flag: [] for flag in _MANY}
     once: dict[str, str] = {}
     venv = False
@@ -63,6 +64,10 @@ def parse(side: str, text: str) -> TargetPlan:
         return target_plan(flags)
     except UsageError as error:
         raise UsageError(f"--{side} {text!r}: {error}") from error
+
+
+def _runs_already(word: str) -> bool:
+    return "://" in word or compose_flags.is_compose(word)
 
 
 def _workers(text: str | None) -> int | None:

@@ -18,10 +18,13 @@ Files = Mapping[str, str]
 @dataclass(frozen=True)
 class Deployment:
     """What a patch has to know of the deployment. `live`: the knobs in force (None: unknown). `collections`:
-    those of Qdrant that are to stay after the run."""
+    those of Qdrant that are to stay after the run. `services`: part -> its Compose service, and `files` the
+    Compose files themselves, where the deployment is known by them."""
 
     live: Mapping[str, Value | None] = field(default_factory=dict)
     collections: tuple[str, ...] = ()
+    services: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

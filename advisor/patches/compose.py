@@ -1,8 +1,10 @@
-"""An override file for KATO's two compose bundles, whose services are both called `kato` and `redis`."""
+"""An override file for Docker Compose: for the files that describe the deployment, or for KATO's two compose
+bundles, whose services are both called `kato` and `redis`."""
 
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 
 from advisor.patches.base import Changes, Deployment, Form, in_one_file
@@ -11,37 +13,49 @@ from bench.knobs.catalogue import find
 from bench.record.advice import Patch
 
 _MEBIBYTE = 1 << 20
+_FILE = "compose.override.yaml"
 
 
 def write(changes: Changes, deployment: Deployment) -> Patch | None:
-    services = [*_kato(changes), *_limits(changes)]
+    services: dict[str, list[str]] = {}
+    for part, line in (*_kato(changes), *_limits(changes)):
+        services.setdefault(_service(part, deployment), []).append(f"    {line}")
     if not services:
         return None
-    return Patch(
-        kind="compose",
-        title="docker-compose.override.yml beside docker-compose.yml, then docker compose up -d",
-        text="\n".join(["services:", *services]) + "\n",
-    )
+    lines = [line for name, inside in services.items() for line in (f"  {name}:", *inside)]
+    return Patch(kind="compose", title=_title(deployment), text="\n".join(["services:", *lines]) + "\n")
 
 
-def _kato(changes: Changes) -> Iterator[str]:
+def _title(deployment: Deployment) -> str:
+    if not deployment.files:
+        return "docker-compose.override.yml beside docker-compose.yml, then docker compose up -d"
+    # With -f, Compose takes no override file by itself.
+    files = " ".join(f"-f {shlex.quote(file)}" for file in (*deployment.files, _FILE))
+    return f"{_FILE}, then docker compose {files} up -d"
+
+
+def _kato(changes: Changes) -> Iterator[tuple[str, str]]:
+    """Part and line of its service."""
     found = variables(changes)
     if found:
-        yield "  kato:"
-        yield "    environment:"
+        yield "kato", "environment:"
         for name, value in found.items():
-            yield f"      - {_quoted(f'{name}={value}')}"
+            yield "kato", f"  - {_quoted(f'{name}={value}')}"
 
 
-def _limits(changes: Changes) -> Iterator[str]:
+def _limits(changes: Changes) -> Iterator[tuple[str, str]]:
     for name, value in changes.items():
         knob = find(name)
         if knob.home == "container limit":
-            yield f"  {knob.spelled}:"
-            yield "    deploy:"
-            yield "      resources:"
-            yield "        limits:"
-            yield f"          memory: {_memory(int(value))}"
+            yield knob.spelled, "deploy:"
+            yield knob.spelled, "  resources:"
+            yield knob.spelled, "    limits:"
+            yield knob.spelled, f"      memory: {_memory(int(value))}"
+
+
+def _service(part: str, deployment: Deployment) -> str:
+    name = deployment.services.get(part, part)
+    return name if name.replace("-", "").replace("_", "").isalnum() else _quoted(name)
 
 
 def _quoted(text: str) -> str:
@@ -54,4 +68,4 @@ def _memory(size: int) -> str:
     return f"{size // _MEBIBYTE}m" if size % _MEBIBYTE == 0 else f"{size}b"
 
 
-FORM = Form(write, in_one_file("compose.override.yaml"))
+FORM = Form(write, in_one_file(_FILE))

@@ -33,7 +33,7 @@ RedisUrl = Annotated[
     typer.Option(
         "--redis-url",
         metavar="URL",
-        help="Redis of the KATO at --target URL, or in place of the embedded one",
+        help="Redis of the KATO at --target, or in place of the embedded one",
     ),
 ]
 QdrantUrl = Annotated[str | None, typer.Option("--qdrant-url", metavar="URL", help="the same for Qdrant")]
@@ -59,7 +59,7 @@ KatoVenv = Annotated[
     bool,
     typer.Option("--kato-venv", help="run it in an environment made once from its requirements.lock"),
 ]
-Target = Annotated[str, typer.Option("--target", help="embedded, or the URL of a running KATO")]
+Target = Annotated[str, typer.Option("--target", help="embedded, the URL of a running KATO, or compose:FILE")]
 Scenario = Annotated[str, typer.Option("--scenario", "-s", help="the workload")]
 Users = Annotated[int | None, typer.Option("--users", help="users instead of a rate (closed model)")]
 Think = Annotated[float | None, typer.Option("--think", help="seconds a user waits between requests")]
@@ -121,7 +121,8 @@ Plan = Annotated[
     ),
 ]
 GivenTarget = Annotated[
-    str | None, typer.Option("--target", help="embedded, or the URL of a running KATO (default: embedded)")
+    str | None,
+    typer.Option("--target", help="embedded, the URL of a running KATO, or compose:FILE (default: embedded)"),
 ]
 GivenScenario = Annotated[str | None, typer.Option("--scenario", "-s", help="the workload (default: chat)")]
 GivenWarmup = Annotated[

@@ -19,6 +19,7 @@ from bench.stats.series import Series, mean, per_second, within
 
 if TYPE_CHECKING:
     from bench.record.manifest import LoadEnds, Phase
+    from bench.targets.base import TargetFacts
 
 _OPTIMISING = 1.0
 
@@ -76,10 +77,7 @@ def measurements(record: RunRecord, load: LoadEnds) -> Measurements:
         qdrant_optimising=any((values == _OPTIMISING).any() for values in statuses) if qdrant_seen else None,
         foreign_cores=foreign_cores(record.manifest, metrics, window),
         cores=record.manifest.fingerprint.must_match.cores,
-        # What is started for the run is in the generator's own control group.
-        target_throttled=throttled > THROTTLED
-        if throttled is not None and target is not None and target.kind in ("embedded", "source")
-        else None,
+        target_throttled=_target_throttled(metrics, window, target, throttled),
     )
 
 
@@ -137,6 +135,29 @@ def _throttled(metrics: Metrics, window: tuple[float, float]) -> float | None:
         if held is not None and all_ is not None:
             shares.append(held / all_ if all_ else 0.0)
     return max(shares, default=None)
+
+
+def _target_throttled(
+    metrics: Metrics, window: tuple[float, float], target: TargetFacts | None, own: float | None
+) -> bool | None:
+    """Whether a CPU limit held a part of the target back; None where nobody could tell. `own`: the share of
+    the generator's control group, which what is started for the run is in."""
+    if target is None or target.kind in ("embedded", "source"):
+        return None if own is None or target is None else own > THROTTLED
+    parts = {one.name for one in target.containers if one.part is not None}
+    shares = []
+    for source, instance, name in metrics:
+        service, _, number = instance.rpartition("-")
+        named = {instance, service if number.isdecimal() else instance}
+        if (source, name) != ("docker", "running") or not named & parts:
+            continue
+        held, all_ = (
+            per_second(metrics.get((source, instance, f"cpu_{kind}_total")), *window)
+            for kind in ("throttled_periods", "periods")
+        )
+        # A container without a CPU limit has no periods.
+        shares.append(held / all_ if held and all_ else 0.0)
+    return max(shares) > THROTTLED if shares else None
 
 
 def _steal(metrics: Metrics, window: tuple[float, float]) -> float | None:

@@ -164,7 +164,7 @@ def run_values(record: RunRecord) -> RunValues:
         load=load_shape(manifest.plan),
         compared=Compared(
             kind=target.kind,
-            url=target.url,
+            url=target.where,
             source=target.source.folder if target.source is not None else None,
             commit=_commit(manifest),
             kato=manifest.fingerprint.must_match.target,

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from bench import limits
+from bench import compose_flags, limits
 from bench.errors import UsageError
 from bench.flags import RunFlags, target_plan
 from bench.plan import CollectorsPlan, Option, Part, TargetPlan
@@ -28,7 +28,10 @@ _KEYS = (
     *("scenario", "seed", "timeout", "drain", "connections", "corpus", "keep_data", "verify"),
     *("objectives", "target", "data", "session", "tags", "collectors", "loaders", "phase"),
 )
-_TARGET_KEYS = ("url", "source", "python", "venv", "stores", "profile", "workers", "knobs", "faults")
+_TARGET_KEYS = (
+    *("url", "compose", "service", "source", "python", "venv", "stores"),
+    *("profile", "workers", "knobs", "faults"),
+)
 _PLACE_OF_SYNTAX_ERROR = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -133,12 +136,33 @@ def _target(table: Table | None, folder: Path) -> TargetPlan | None:
         return None
     table.require_known(_TARGET_KEYS)
     url, stores = table.text("url"), _stores(table.table("stores", "[target.stores]"))
-    if url is not None:
+    compose = _compose(table, folder)
+    if url is not None or compose is not None:
+        named = "url" if compose is None else "compose"
         for key in _TARGET_KEYS:
-            if key in table.values and key not in ("url", "stores"):
-                raise table.wrong(f"{key} shapes the embedded target; a KATO given by url runs already.", key)
-        return TargetPlan(kind="url", url=url, stores=stores)
+            if key in table.values and key not in ("url", "compose", "service", "stores"):
+                raise table.wrong(
+                    f"{key} shapes the embedded target; a KATO given by {named} runs already.", key
+                )
+        base = TargetPlan(kind="url", url=url) if compose is None else compose
+        return base.model_copy(update={"stores": stores})
     return _started(table, replace(_source(table, folder), stores=stores))
+
+
+def _compose(table: Table, folder: Path) -> TargetPlan | None:
+    """Paths count from the plan file's folder."""
+    service = table.text("service")
+    if "compose" not in table.values:
+        if service is not None:
+            raise table.wrong('service goes with compose = ["docker-compose.yml"].', "service")
+        return None
+    names = table.texts("compose", "docker-compose.yml")
+    if not names:
+        raise table.wrong('compose names no file; give compose = ["docker-compose.yml"].', "compose")
+    if "url" in table.values:
+        raise table.wrong("url and compose are two targets; keep one.", "url")
+    with told_at(table.place("compose")):
+        return compose_flags.target_of([folder / name for name in names], service, os.environ)
 
 
 def _source(table: Table, folder: Path) -> RunFlags:

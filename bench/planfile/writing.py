@@ -68,8 +68,14 @@ def _loaders(loaders: LoadersPlan) -> Iterator[str]:
 
 
 def _target(target: TargetPlan) -> Iterator[str]:
-    if target.url is not None:
-        yield from ("", "[target]", f"url = {_value(target.url)}")
+    if target.where is not None:
+        yield from ("", "[target]")
+        if target.compose is not None:
+            yield f"compose = {_value(list(target.compose.files))}"
+            if target.compose.service is not None:
+                yield f"service = {_value(target.compose.service)}"
+        if target.url is not None:
+            yield f"url = {_value(target.url)}"
         yield from _table("target.stores", target.stores)
         return
     yield from ("", "[target]")

@@ -239,7 +239,7 @@ def plan_hash(plan: Plan) -> str:
         exclude=dict.fromkeys(
             ("tags", "objectives", "keep_data", "verify", "seed", "loaders", "corpus"), True
         )
-        | {"target": {"url", "stores", "source"}},
+        | {"target": {"url", "compose", "stores", "source"}},
     )
     return hashlib.sha256(json.dumps(comparable_dump(shape), sort_keys=True).encode()).hexdigest()
 

@@ -136,8 +136,8 @@ def _loaders(loaders: LoadersPlan) -> Iterator[str]:
 
 def _target(plan: Plan) -> Iterator[str]:
     target = plan.target
-    if target.url is not None:
-        yield from ("--target", target.url)
+    if target.where is not None:
+        yield from ("--target", target.where)
         yield from _stores(target)
         return
     if target.source is not None:

@@ -198,7 +198,7 @@ def plan_line(plan: Plan) -> str:
     """The plan in one line."""
     target = plan.target
     where = kato_words(target) if target.kind == "source" else "embedded target"
-    where = target.url if target.url is not None else f"{where} ({target.profile})"
+    where = target.where or f"{where} ({target.profile})"
     changed = replaced_words(target)
     changed += "".join(f", {name}={value}" for name, value in sorted(target.knobs.items()))
     return (

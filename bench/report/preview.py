@@ -65,7 +65,7 @@ def _target(plan: Plan) -> str:
     target = plan.target
     cleared = target.keeps_data and not plan.keep_data
     kept = "; sessions are deleted and nodes cleared afterwards" if cleared else ""
-    if target.url is not None:
+    if target.where is not None:
         return f"{kato_words(target)}{kept}"
     fresh = kato_words(target) if target.source is not None else "a fresh embedded KATO"
     changed = replaced_words(target)

@@ -15,8 +15,8 @@ _STORES = {"redis": "Redis", "qdrant": "Qdrant", "clickhouse": "ClickHouse"}
 
 def kato_words(target: TargetPlan) -> str:
     """Which KATO, with its article."""
-    if target.url is not None:
-        return f"the KATO at {redact(target.url)}"
+    if target.where is not None:
+        return f"the KATO at {redact(target.where)}"
     if target.source is not None:
         return f"the KATO of the checkout {target.source.folder}"
     return "an embedded KATO deployment"

@@ -248,6 +248,23 @@ class TestCompose:
         (line,) = written["services"]["kato"]["environment"]
         assert line.replace("$$", "$") == f"SERVICE_NAME={value}"
 
+    def test_the_services_and_files_of_the_deployment_itself(self) -> None:
+        deployment = Deployment(
+            services={"kato": "api", "redis": "a.b"}, files=("/srv/it's.yml", "/srv/b.yml")
+        )
+        changes = {"kato.LOG_LEVEL": "WARNING", "container.redis.memory": 5}
+        (patch,) = (one for one in patches(changes, deployment) if one.kind == "compose")
+        assert yaml.safe_load(patch.text) == {
+            "services": {
+                "api": {"environment": ["LOG_LEVEL=WARNING"]},
+                "a.b": {"deploy": {"resources": {"limits": {"memory": "5b"}}}},
+            }
+        }
+        assert (
+            "docker compose -f '/srv/it'\"'\"'s.yml' -f /srv/b.yml -f compose.override.yaml up -d"
+            in patch.title
+        )
+
     def test_it_leaves_the_command_of_redis_alone(self) -> None:
         assert "command" not in text("compose.override.yaml")
         assert "compose.override.yaml" not in files({"redis.maxmemory": 1 << 30}, NOWHERE)

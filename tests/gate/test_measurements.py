@@ -14,6 +14,7 @@ from bench.gate.measurements import measurements
 from bench.plan import Arrivals, Part, Plan, load_of
 from bench.record.manifest import LoadEnds
 from bench.record.vocabulary import ERRORS
+from bench.targets.base import ContainerFacts, TargetFacts
 
 
 def host(**metrics: tuple[float, float]) -> list[list[Any]]:
@@ -85,6 +86,29 @@ def test_a_group_without_a_quota_is_not_throttled_and_no_samples_are_unknown(tmp
     unseen = measurements(make_run(tmp_path / "unseen", [rows("predict", 20)]), end(1.0))
     assert (unseen.throttled, unseen.steal, unseen.generator_cpu) == (None, None, None)
     assert unseen.qdrant_optimising is None
+
+
+@pytest.mark.parametrize(
+    ("instance", "held", "throttled"),
+    [("kato", 35.0, True), ("kato-2", 35.0, True), ("kato", 0.0, False), ("dashboard", 35.0, False)],
+)
+def test_a_container_of_a_part_that_its_limit_held_back(
+    tmp_path: Path, instance: str, held: float, throttled: bool
+) -> None:
+    samples = [
+        [float(t), "docker", name, metric, value * t / 35]
+        for t in range(36)
+        for name, metric, value in (
+            ("kato", "running", 35.0),
+            (instance, "running", 35.0),
+            (instance, "cpu_periods_total", 350.0),
+            (instance, "cpu_throttled_periods_total", held),
+        )
+    ]
+    containers = (ContainerFacts("kato", "kato"), ContainerFacts("dashboard"))
+    target = TargetFacts("compose", "http://127.0.0.1:8000", containers=containers)
+    run = make_run(tmp_path / "run", [rows("predict", 20)], samples, target=target)
+    assert measurements(run, end(1.0)).target_throttled is throttled
 
 
 @pytest.mark.parametrize(("status", "optimising"), [(0.0, False), (1.0, True)])

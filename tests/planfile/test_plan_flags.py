@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from bench.commands.planning import plan_
 from bench.commands.running import run
 from bench.courses import Ramp
 from bench.errors import UsageError
-from bench.flags import RunFlags
+from bench.flags import RunFlags, target_plan
 from bench.plan import Arrivals, LoadersPlan
+from bench.planfile.reading import parse
 
 CLOSED = phase("closed = { users = 3, think = 0.5 }")
 STEADY = phase("constant = { rate = 8 }")
@@ -131,6 +133,55 @@ def test_another_target_replaces_the_files() -> None:
         {"redis": "redis://h", "qdrant": "http://q"},
     )
     assert plan_of(running, target="embedded").target.kind == "embedded"
+
+
+def test_compose_files_lie_beside_the_plan_file(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text("services: {one: {image: kato}, two: {image: kato}}")
+    path = tmp_path / "plan.toml"
+    text = MEASURE + "[target]\ncompose = ['a.yml']\nservice = 'two'\nstores.redis = 'redis://h'\n"
+    file = parse(text, str(path), tmp_path)
+    assert file.target is not None
+    assert file.target.where == f"compose:{tmp_path}/a.yml#two"
+    assert file.target.stores == {"redis": "redis://h"}
+    with pytest.raises(UsageError, match=r"plan\.toml, line 6: .*a\.yml may be KATO, one and two: name one"):
+        parse(MEASURE + "[target]\ncompose = ['a.yml']\n", str(path), tmp_path)
+    with pytest.raises(
+        UsageError, match=r"line 7: workers shapes the embedded target; a KATO given by compose"
+    ):
+        parse(MEASURE + "[target]\ncompose = ['a.yml']\nworkers = 2\nservice = 'two'\n", str(path), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("compose:", "write compose:FILE, compose:FILE,FILE or compose:FILE#SERVICE"),
+        ("compose:a.yml,,b.yml", "write compose:FILE"),
+        ("compose:a.yml#", "write compose:FILE"),
+        ("compose:none.yml", "There is no Compose file"),
+        ("compose:{}/a.yml#three", "a.yml has no service three: it has kato"),
+        ("compose:{}/b.yml", "b.yml, line 2: this is not YAML"),
+        ("compose:{}", "has no Compose file: name it"),
+        ("compose:{}/with,comma.yml", "There is no Compose file"),
+        ("compose:{}/a,b", "There is no Compose file"),
+    ],
+)
+def test_a_compose_target_that_is_refused(tmp_path: Path, target: str, words: str) -> None:
+    (tmp_path / "a.yml").write_text("services: {kato: {image: kato}}")
+    (tmp_path / "b.yml").write_text("services:\n\tkato: {}")
+    with pytest.raises(UsageError) as caught:
+        target_plan(RunFlags(target=target.format(tmp_path)))
+    assert words in str(caught.value)
+
+
+def test_a_compose_target_runs_already(tmp_path: Path) -> None:
+    (tmp_path / "docker-compose.yml").write_text("services: {kato: {image: kato, scale: $REPLICAS}}")
+    flags = RunFlags(target=f"compose:{tmp_path}", environment={"REPLICAS": "2"})
+    assert target_plan(flags).where == f"compose:{tmp_path}/docker-compose.yml"
+    with pytest.raises(UsageError, match="a target given by Compose files runs already"):
+        target_plan(RunFlags(target=f"compose:{tmp_path}", workers=2, environment={"REPLICAS": "2"}))
+    (tmp_path / "a,b.yml").write_text("services: {kato: {image: kato}}")
+    with pytest.raises(UsageError, match="a comma or # in a path"):
+        parse(MEASURE + "[target]\ncompose = ['a,b.yml']\n", "plan.toml", tmp_path)
 
 
 def test_another_scenario_has_other_options() -> None:

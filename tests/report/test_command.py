@@ -19,6 +19,7 @@ from bench.loadgen.catalogue import find
 from bench.plan import (
     Arrivals,
     CollectorsPlan,
+    ComposePlan,
     LoadersPlan,
     Part,
     Phases,
@@ -123,6 +124,24 @@ def test_the_command_makes_an_equal_plan(plan: Plan, monkeypatch: pytest.MonkeyP
     assert parsed(arguments(plan), monkeypatch) == plan
 
 
+@pytest.mark.parametrize("in_a_file", [False, True])
+@pytest.mark.parametrize("service", [None, "kato-2"])
+def test_the_command_of_a_compose_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: str | None, in_a_file: bool
+) -> None:
+    files = (str(tmp_path / "it's.yml"), str(tmp_path / "b.yml"))
+    for file in files:
+        Path(file).write_text("services: {kato: {image: kato, ports: ['8000:8000']}, kato-2: {image: x}}")
+    stores = {"redis": "redis://127.0.0.1:6379"}
+    target = TargetPlan(kind="compose", compose=ComposePlan(files=files, service=service), stores=stores)
+    drain = Phases().drain + in_a_file
+    plan = URL.model_copy(update={"target": target, "phases": Phases(drain=drain)})
+    line = command_line(plan)
+    assert ("<<" in line) == in_a_file
+    words = shlex.split(line.partition("<<")[0]) if in_a_file else arguments(plan)
+    assert parsed(words, monkeypatch, heredoc(line) if in_a_file else None) == plan
+
+
 def test_every_part_of_a_plan_differs_from_its_default_in_these_tests() -> None:
     """A part that is added to the plan must be added here, and so to the command."""
     plain = Plan(arrivals=Arrivals(rate=40.0))
@@ -131,7 +150,9 @@ def test_every_part_of_a_plan_differs_from_its_default_in_these_tests() -> None:
             assert getattr(EVERYTHING, name) != getattr(plain, name), name
         if name != "scenario":
             assert getattr(IN_A_FILE, name) != getattr(plain, name), name
-    seen = {name for plan in (EVERYTHING, URL, SOURCE) for name in plan.target.model_fields_set}
+    compose = TargetPlan(kind="compose", compose=ComposePlan(files=("/a.yml",)))
+    targets = (EVERYTHING.target, URL.target, SOURCE.target, compose)
+    seen = {name for target in targets for name in target.model_fields_set}
     assert seen == set(TargetPlan.model_fields)
 
 

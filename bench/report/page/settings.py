@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from bench.record.manifest import Manifest, Scalar
 
 
+#: Who set a knob of a deployment that runs already, as its facts say it, in words.
+_DECLARED = {
+    "environment": "KATO's environment",
+    "command line": "its command line",
+    "file": "the deployment's files",
+    "manifest": "the deployment's files",
+    "runtime": "changed while it runs",
+    "default": "KATO's default",
+}
+
+
 @dataclass(frozen=True)
 class Setting:
     """`shown` and `default`: values as people write them; `default` is what KATO ships, None where it leaves
@@ -110,7 +121,8 @@ def _set_by(knob: Knob, held: Scalar, manifest: Manifest, chosen: bool) -> str:
     if chosen:
         return "--session" if knob.system == "session" else "--set"
     if not target.is_started or knob.system in target.stores:
-        return "the deployment"
+        declared = manifest.target.set_by.get(knob.name) if manifest.target is not None else None
+        return _DECLARED.get(declared or "", "the deployment")
     decided = knob.default(target.profile, manifest.fingerprint.must_match.cores)
     if knob.home not in SETTABLE or decided is None:
         return f"default of {knob.system}"
