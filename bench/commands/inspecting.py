@@ -19,6 +19,9 @@ def inspect(
     redis_url: options.RedisUrl = None,
     qdrant_url: options.QdrantUrl = None,
     clickhouse_url: options.ClickHouseUrl = None,
+    kato_source: options.KatoSource = None,
+    kato_python: options.KatoPython = None,
+    kato_venv: options.KatoVenv = False,
     workers: options.Workers = None,
     profile: options.Profile = None,
     set_: options.Set = [],  # noqa: B006

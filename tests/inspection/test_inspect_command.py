@@ -287,7 +287,12 @@ class TestWrongUsage:
         [
             (["inspect"], 2, "TARGET"),
             (["inspect", "localhost:8000"], 2, "http://localhost:8000"),
-            (["inspect", "embedded", "--redis-url", "redis://127.0.0.1:1"], 2, "--target URL"),
+            (
+                ["inspect", "embedded", "--redis-url", "redis://127.0.0.1:1"],
+                6,
+                "redis://127.0.0.1:1 cannot be reached",
+            ),
+            (["inspect", "embedded", "--kato-source", "nowhere"], 2, "is no folder"),
             (["inspect", "http://127.0.0.1:1", "--workers", "2"], 2, "embedded target"),
             (["inspect", "embedded", "--set", "SORT=1"], 2, "SORT_SYMBOLS is the name that acts"),
             (["inspect", "http://127.0.0.1:1", "--patience", "0"], 2, "--patience 0"),
