@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from bench.choosing import choose
-from bench.errors import ExitCode, decisive
+from bench.errors import ExitCode, UsageError, decisive
 from bench.flags import RunFlags, target_plan
 from bench.foreground import interrupt, interruptible, say
 from bench.inspection.findings import Inspection
@@ -29,6 +29,11 @@ def inspect_target(flags: RunFlags, patience: float | None = None, *, as_json: b
     BenchError."""
     seconds = PATIENCE if patience is None else patience
     within("--patience", seconds, _LEAST, _MOST, "seconds")
+    if flags.target is None and flags.kato_source is None:
+        raise UsageError(
+            "There is nothing to inspect: name a URL such as http://localhost:8000, embedded, or "
+            "--kato-source DIR."
+        )
     # Nothing is loaded, so that the rest of a plan says nothing.
     plan = Plan(arrivals=Arrivals(kind="closed", users=1), data={"nodes": 0}, target=target_plan(flags))
     with (

@@ -14,8 +14,13 @@ app = typer.Typer()
 @app.command()
 def inspect(
     target: Annotated[
-        str, typer.Argument(metavar="TARGET", help="the URL of a running KATO, or embedded: started for it")
-    ],
+        str | None,
+        typer.Argument(
+            metavar="TARGET",
+            help="the URL of a running KATO, or embedded: started for it",
+            show_default=False,
+        ),
+    ] = None,
     redis_url: options.RedisUrl = None,
     qdrant_url: options.QdrantUrl = None,
     clickhouse_url: options.ClickHouseUrl = None,

@@ -13,6 +13,10 @@ from bench.inspection.settings.redis import Origin, command_options
 from bench.secrecy import redacted
 from bench.targets.base import TargetFacts
 
+#: Kinds of targets whose Redis kato-bench starts, with a file and nothing else; a server in its place has no
+#: process that is known.
+_STARTED_HERE = ("embedded", "source")
+
 
 def origin_of(facts: TargetFacts, answer: Answer) -> Origin:
     config: Mapping[str, str] | None = answer.values.get("config")
@@ -38,7 +42,7 @@ def _command(facts: TargetFacts, config: Mapping[str, Any], pid: int | None) -> 
         words = words_of(container.command)
         # A script decides only when it runs.
         return None if "if" in words else command_options(words)
-    if facts.kind == "embedded":
+    if facts.kind in _STARTED_HERE and pid is not None:
         return {}
     if config.get("set-proc-title") == "no" and pid is not None:
         process = machine.look_at(pid)

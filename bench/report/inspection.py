@@ -91,10 +91,10 @@ def _sections(inspection: Inspection) -> Iterator[RenderableType]:
     if settings:
         yield Text()
         yield _knobs(inspection, settings)
-        others = sum(setting.value is not None for setting in inspection.seen.settings.values()) - len(
-            settings
+        known = sum(setting.value is not None for setting in inspection.seen.settings.values())
+        yield indented(
+            f"{words.count(known - len(settings))} more are known, and unremarkable; --json tells all"
         )
-        yield indented(f"{words.count(others)} more are as nobody has set them; --json tells all")
     yield from _data(inspection.seen)
     yield from _unknown(inspection)
 

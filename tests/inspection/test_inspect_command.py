@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from checkouts import make
 from planted import (
     PASSWORD,
     Deployment,
@@ -281,11 +282,25 @@ def open_qdrant() -> Iterator[int]:
             thread.join()
 
 
+def test_a_checkout_has_the_defects_of_kato(tmp_path: Path) -> None:
+    """It is KATO's own code, and no fault has to be planted."""
+    checkout = make(tmp_path / "kato")
+    done = inspect("inspect", "--kato-source", str(checkout), "--workers", "2", "--json", *_FITS, timeout=220)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert found(told).keys() - {"workers.more-than-cores"} == {
+        "kato.locks-per-process",
+        "kato.predicts-at-observe",
+    }
+    assert told["parts"][0]["engine"] == "KATO checkout"
+    assert told["workers"]["answering"] == 2
+
+
 class TestWrongUsage:
     @pytest.mark.parametrize(
         ("arguments", "code", "words"),
         [
-            (["inspect"], 2, "TARGET"),
+            (["inspect"], 2, "http://localhost:8000, embedded, or --kato-source"),
             (["inspect", "localhost:8000"], 2, "http://localhost:8000"),
             (
                 ["inspect", "embedded", "--redis-url", "redis://127.0.0.1:1"],
@@ -293,6 +308,7 @@ class TestWrongUsage:
                 "redis://127.0.0.1:1 cannot be reached",
             ),
             (["inspect", "embedded", "--kato-source", "nowhere"], 2, "is no folder"),
+            (["inspect", "http://127.0.0.1:1", "--kato-source", "/x"], 2, "runs already"),
             (["inspect", "http://127.0.0.1:1", "--workers", "2"], 2, "embedded target"),
             (["inspect", "embedded", "--set", "SORT=1"], 2, "SORT_SYMBOLS is the name that acts"),
             (["inspect", "http://127.0.0.1:1", "--patience", "0"], 2, "--patience 0"),

@@ -68,7 +68,7 @@ def test_knobs_stand_with_who_set_them() -> None:
     assert "kato.LOG_LEVEL" in lines
     for unremarkable in ("redis.hz", "kato.SESSION_TTL", "kato.STM_MODE", "kato.REDIS_URL"):
         assert unremarkable not in lines
-    assert "3 more are as nobody has set them" in text
+    assert "3 more are known" in text
 
 
 def test_how_much_there_is() -> None:
