@@ -18,7 +18,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "two workers": ("lost-updates", "deadlock"),
     "slow": ("cpu", "slow-redis", "slow-qdrant", "slow-clickhouse"),
-    "late": ("latency", "store-hang"),
+    "late": ("store-hang", "latency"),
     "killed": ("kill-kato-worker", "kill-qdrant", "kill-clickhouse"),
     "without Redis": ("kill-redis",),
 }  # fmt: skip

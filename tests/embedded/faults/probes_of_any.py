@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-import time
+from collections.abc import Callable
 
 import httpx
 
@@ -52,14 +52,13 @@ def slow_redis(bed: Bed, value: str) -> Seen:
     """Two round trips at least: KATO reads a session once to check it and once to use it."""
     session = bed.session()
     path = f"{session}/stm"
-    seconds = statistics.median(seconds_of(lambda: bed.kato.get(path), 5))
-    began = time.perf_counter()
-    answers = bed.burst([("GET", path, None)] * 30)
-    together = time.perf_counter() - began
-    answered = sum(status == 200 for status, _ in answers)
+    seconds = _least(lambda: bed.kato.get(path))
+    answers: list[tuple[int | None, bytes]] = []
+    together = _least(lambda: answers.extend(bed.burst([("GET", path, None)] * 30)))
+    answered = all(status == 200 for status, _ in answers)
     delay = values.seconds(value) or 0.0
     return Seen(
-        seconds > 2 * delay and answered == 30 and together < 10 * seconds,
+        seconds > 2 * delay and answered and together < 10 * seconds,
         f"GET stm takes {1000 * seconds:.1f} ms; 30 at once {1000 * together:.0f} ms in all",
     )
 
@@ -68,8 +67,8 @@ def slow_redis(bed: Bed, value: str) -> Seen:
 def slow_qdrant(bed: Bed, value: str) -> Seen:
     session = bed.session()
     bed.observe(session, "a", vectors=[[1.0, 2.0]])
-    plain = statistics.median(seconds_of(lambda: bed.observe(session, "a"), 5))
-    near = statistics.median(seconds_of(lambda: bed.observe(session, vectors=[[1.0, 2.0]]), 5))
+    plain = _least(lambda: bed.observe(session, "a"))
+    near = _least(lambda: bed.observe(session, vectors=[[1.0, 2.0]]))
     return Seen(
         near - plain > 2 * (values.seconds(value) or 0.0),
         f"an observation takes {1000 * (near - plain):.1f} ms longer with a vector",
@@ -81,8 +80,8 @@ def slow_clickhouse(bed: Bed, value: str) -> Seen:
     session = bed.session()
     bed.learn(session, 2)
     bed.observe(session, "common", "w1")
-    plain = statistics.median(seconds_of(lambda: bed.kato.get(f"{session}/stm"), 5))
-    predicted = statistics.median(seconds_of(lambda: bed.predictions(session), 5))
+    plain = _least(lambda: bed.kato.get(f"{session}/stm"))
+    predicted = _least(lambda: bed.predictions(session))
     redis_trips = 4 * 2 * (values.seconds(bed.planted.get("slow-redis", "0s")) or 0.0)
     return Seen(
         predicted - plain - redis_trips > 2 * (values.seconds(value) or 0.0),
@@ -149,6 +148,11 @@ def kill_kato_worker(bed: Bed, value: str) -> Seen:
         len(new) == len(heard) == 1,
         f"{len(new)} of {len(pids)} workers replaced, {len(heard)} new value of last_collection",
     )
+
+
+def _least(call: Callable[[], object]) -> float:
+    """The quickest of a few, in seconds: what else the machine does can only slow a call down."""
+    return seconds_of(call, 7)[0]
 
 
 def _await_death(bed: Bed, part: str, value: str) -> bool:

@@ -181,7 +181,7 @@ def quote(bed: Bed, value: str) -> Seen:
     )
 
 
-@probe("store-hang", quick="1s@3s", shown_at="3s@5s")
+@probe("store-hang", quick="1s@6s", shown_at="3s@6s")
 def store_hang(bed: Bed, value: str) -> Seen:
     hang = values.hang(value)
     assert hang is not None
