@@ -214,18 +214,24 @@ def _of_kato_itself(seen: Seen, found: Mapping[str, Setting]) -> dict[str, Setti
 
 
 def _of_facts(facts: TargetFacts, found: Mapping[str, Setting]) -> dict[str, Setting]:
-    """What the target knows of settings that nobody else could tell."""
+    """What the target knows of settings that nobody else could tell, or of who set them."""
     known = {}
-    for name, value in facts.knobs.items():
+    for name, declared in facts.knobs.items():
         setting = found.get(name)
-        if value is None or (setting is not None and setting.value is not None):
+        set_by: Any = facts.set_by.get(name)
+        if declared is None or (setting is not None and setting.set_by is not None):
             continue
         try:
             knob = catalogue.find(name)
         except KnobError:
             continue
-        set_by: Any = facts.set_by.get(name) or ("default" if value == knob.usual else None)
-        known[name] = Setting(name, value, knob.usual, set_by)
+        if setting is None or setting.value is None:
+            by: Any = set_by or ("default" if declared == knob.usual else None)
+            known[name] = Setting(name, declared, knob.usual, by)
+        elif set_by is not None and declared == setting.value:
+            known[name] = replace(setting, set_by=set_by, why=None)
+        elif set_by not in (None, "default"):
+            known[name] = replace(setting, set_by="runtime", stored=declared, why=None)
     return known
 
 
@@ -243,6 +249,7 @@ def _unknown(facts: TargetFacts, started: Started, answers: Mapping[str, Answer]
             found.append(Unknown(f"some of {name}" if answer.values else f"all of {name}", answer.failure))
         elif "refused" in answer.values:
             found.append(Unknown(f"settings of {name}", answer.values["refused"]))
+    found += [Unknown("containers", note) for note in facts.notes]
     if answers["kato"].failure is not None:
         found.append(Unknown("what KATO says of itself", answers["kato"].failure))
     return tuple(found)

@@ -215,6 +215,22 @@ class TestARunningDeployment:
         assert finding.knobs == ("redis.maxmemory", "container.redis.memory")
         assert "128 MiB" in finding.sentence
 
+    def test_by_its_compose_file(self, there: Deployment, tmp_path: Path) -> None:
+        file = tmp_path / "compose.yaml"
+        file.write_text(compose_file(there))
+        done = inspect("inspect", f"compose:{file}", "--json")
+        assert done.returncode == 3, done.stderr
+        told = json.loads(done.stdout)
+        assert found(told)["redis.container-limit"] == {"redis.maxmemory", "container.redis.memory"}
+        assert found(told)["clickhouse.query-above-limit"] >= {"clickhouse.max_memory_usage"}
+        assert found(told)["redis.may-evict-patterns"] >= {"redis.maxmemory-policy"}
+        knobs = {knob["name"]: knob for knob in told["knobs"]}
+        assert (knobs["container.redis.memory"]["live"], knobs["container.redis.memory"]["set_by"]) == (
+            128 << 20,
+            "manifest",
+        )
+        assert PASSWORD not in done.stdout + done.stderr
+
     def test_a_store_that_anybody_reaches(self, there: Deployment) -> None:
         """It is a stand-in without data: a real one would be open to others while this test runs."""
         with open_qdrant() as port:
@@ -251,6 +267,37 @@ class TestARunningDeployment:
         assert [one["why"] for one in told["unknown"]] == ["its address is not given"] * 3
         (policy,) = [knob for knob in told["knobs"] if knob["name"] == "redis.maxmemory-policy"]
         assert (policy["live"], policy["why"]) == (None, "the address of Redis is not given")
+
+
+def compose_file(there: Deployment) -> str:
+    """KATO's own, as far as it matters here: the ports are those of a deployment that runs."""
+    ports = {name: address.rsplit(":", 1)[1] for name, address in there.stores.items()}
+    services: dict[str, Any] = {
+        "kato": {
+            "image": "kato:latest",
+            "ports": [f"127.0.0.1:{ports['kato']}:8000"],
+            "environment": [
+                f"REDIS_URL=redis://:{PASSWORD}@redis:6379",
+                "REDIS_ENABLED=true",
+                "CLICKHOUSE_HOST=clickhouse",
+                "QDRANT_HOST=qdrant",
+            ],
+        },
+        "redis": {
+            "image": "redis:7-alpine",
+            "ports": [f"127.0.0.1:{ports['redis']}:6379"],
+            "command": ["redis-server", "--maxmemory", "256mb", "--requirepass", PASSWORD],
+            "deploy": {"resources": {"limits": {"memory": "128M"}}},
+        },
+        "qdrant": {"image": "qdrant/qdrant:latest", "ports": [f"127.0.0.1:{ports['qdrant']}:6333"]},
+        "clickhouse": {
+            "image": "clickhouse/clickhouse-server:latest",
+            "ports": [f"127.0.0.1:{ports['clickhouse']}:8123"],
+            "deploy": {"resources": {"limits": {"memory": "8G"}}},
+        },
+    }
+    # JSON is YAML, too.
+    return json.dumps({"services": services})
 
 
 @contextmanager
