@@ -187,6 +187,11 @@ class Trace(PlanPart):
     lasts: float = Field(ge=0)
 
     @property
+    def times(self) -> tuple[str, str | None]:
+        """Which times are meant: another column of the same content holds others."""
+        return self.sha256, self.column
+
+    @property
     def peak(self) -> float | None:
         """Not known without reading the file."""
         return None

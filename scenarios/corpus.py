@@ -205,6 +205,9 @@ def load(path: Path | None = None, *, allow_quotes: bool = False) -> Corpus:
         builder.text(_built_in())
         return builder.finish(name)
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            # Every load process reads it anew, which no pipe allows.
+            raise UsageError(f"corpus {path} is no file: save its text in one")
         with path.open(encoding="utf-8-sig", newline="") as file:
             if path.is_file() and path.stat().st_size == 0:
                 raise UsageError(f"corpus file {path} is empty")

@@ -26,8 +26,8 @@ from bench.plan import Arrivals, Phases
 #: From how many requests are due by then to when that is.
 Inverse = Callable[[float], float]
 
-#: Recorded times by the SHA-256 of the trace that they were read from.
-Traces = Mapping[str, Sequence[float]]
+#: Recorded times by the trace that means them (`Trace.times`).
+Traces = Mapping[tuple[str, str | None], Sequence[float]]
 
 
 class Arrival(NamedTuple):
@@ -138,7 +138,7 @@ def due_times(
 
 
 def _recorded(trace: Trace, traces: Traces) -> Iterator[float]:
-    for time in traces[trace.sha256]:
+    for time in traces[trace.times]:
         yield time / trace.speed
 
 

@@ -11,6 +11,7 @@ import csv
 import hashlib
 import json
 import math
+import stat
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ from bench.courses import Trace
 from bench.errors import UsageError
 from bench.plan import Plan
 
-#: More would take longer to read than anybody waits for a run to begin.
-_MOST = 5_000_000
+#: More would take longer to read than anybody waits for a run to begin: timestamps, and bytes.
+_MOST, _LARGEST = 5_000_000, 1 << 30
 #: Numbers from here on are since 1970 in a smaller unit: value, and parts of a second.
 _UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 _SEPARATED = {".csv": ",", ".tsv": "\t"}
@@ -40,12 +41,7 @@ class Recorded:
 
 def read(path: Path, column: str | None = None) -> Recorded:
     """Raises UsageError, with file and line, for what is no trace."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise UsageError(f"trace {path} does not exist.") from None
-    except OSError as error:
-        raise UsageError(f"trace {path} cannot be read: {error.strerror}.") from error
+    content = _content(path)
     try:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
@@ -60,19 +56,35 @@ def read(path: Path, column: str | None = None) -> Recorded:
     return Recorded(array("d", (one - first for one in seconds)), hashlib.sha256(content).hexdigest())
 
 
-def recorded_of(plan: Plan) -> dict[str, array[float]]:
-    """The times of every trace of a plan, by the SHA-256 that the plan knows it by.
+def recorded_of(plan: Plan) -> dict[tuple[str, str | None], array[float]]:
+    """The times of every trace of a plan (`Trace.times`).
 
     Raises UsageError for a file that is gone, or another one by now."""
-    found: dict[str, array[float]] = {}
+    found: dict[tuple[str, str | None], array[float]] = {}
     for part in plan.parts:
         course = part.arrivals.course
-        if isinstance(course, Trace) and course.sha256 not in found:
+        if isinstance(course, Trace) and course.times not in found:
             recorded = read(Path(course.file), course.column)
             if recorded.sha256 != course.sha256:
                 raise UsageError(f"trace {course.file} has changed since the plan was made; make it again.")
-            found[course.sha256] = recorded.times
+            found[course.times] = recorded.times
     return found
+
+
+def _content(path: Path) -> bytes:
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+            # Every load process reads it anew, which no pipe allows.
+            raise UsageError(f"trace {path} is no file: save what it holds in one.")
+        if found.st_size > _LARGEST:
+            raise UsageError(f"trace {path} is larger than 1 GiB: keep its timestamps alone.")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"trace {path} does not exist.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"trace {path} cannot be read: {reason}.") from error
 
 
 def _values(path: Path, lines: list[str], column: str | None) -> Iterator[tuple[int, Any]]:

@@ -193,7 +193,7 @@ TRACE = Trace(file="times.txt", sha256="ab", count=4, lasts=6.0, speed=2.0)
 
 
 def test_a_trace_is_replayed_as_fast_as_asked_and_cut_at_the_end() -> None:
-    due = list(due_times(Arrivals.along(TRACE), 2.5, random.Random(0), {"ab": [0.0, 1.0, 4.0, 6.0]}))
+    due = list(due_times(Arrivals.along(TRACE), 2.5, random.Random(0), {("ab", None): [0.0, 1.0, 4.0, 6.0]}))
     assert due == [0.0, 0.5, 2.0]
     assert TRACE.expected(3.0) == 4
     assert TRACE.expected(1.5) == 2
@@ -207,7 +207,7 @@ def test_parts_follow_each_other() -> None:
             Part(phase="measure", seconds=3, arrivals=Arrivals.along(TRACE)),
         ]
     )
-    schedule = open_schedule(arrivals, phases, 3, 1, {"ab": [0.0, 2.0, 5.0, 6.0]})
+    schedule = open_schedule(arrivals, phases, 3, 1, {("ab", None): [0.0, 2.0, 5.0, 6.0]})
     due = [arrival.due for arrival in schedule]
     assert due == [0.0, 1.0, 3.0, 3.5, 4.0, 5.0, 6.5]
     assert [phase_of(one, phases) for one in due] == ["warmup"] * 2 + ["measure"] * 5

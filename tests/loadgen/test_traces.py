@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from bench.courses import Trace
 from bench.errors import UsageError
 from bench.loadgen import traces
+from bench.loadgen.arrivals import open_schedule
 from bench.plan import Arrivals, Part, Plan, load_of
 
 
@@ -73,6 +75,14 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
             traces.read(path)
     with pytest.raises(UsageError, match="not UTF-8"):
         traces.read(tmp_path / "latin.txt")
+    os.mkfifo(tmp_path / "pipe")
+    for endless in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(UsageError, match="is no file: save what it holds in one"):
+            traces.read(endless)
+    with (tmp_path / "large.txt").open("wb") as file:
+        file.truncate(2**30 + 1)
+    with pytest.raises(UsageError, match="larger than 1 GiB"):
+        traces.read(tmp_path / "large.txt")
 
 
 @given(st.lists(st.floats(0, 1e10), min_size=1, max_size=50))
@@ -95,7 +105,25 @@ def test_a_trace_that_changed_since_is_noticed(tmp_path: Path) -> None:
     trace = Trace(file=str(path), sha256=recorded.sha256, count=2, lasts=1.0)
     arrivals, phases = load_of([Part(phase="measure", seconds=3, arrivals=Arrivals.along(trace))])
     plan = Plan(arrivals=arrivals, phases=phases)
-    assert {sha: list(times) for sha, times in traces.recorded_of(plan).items()} == {recorded.sha256: [0, 1]}
+    assert {key: list(times) for key, times in traces.recorded_of(plan).items()} == {
+        (recorded.sha256, None): [0, 1]
+    }
     path.write_text("0\n2\n")
     with pytest.raises(UsageError, match="has changed since the plan was made"):
         traces.recorded_of(plan)
+
+
+def test_two_columns_of_one_file_are_two_traces(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("first,second\n0,0\n1,2\n2,4\n")
+    parts = []
+    for column in ("first", "second"):
+        recorded = traces.read(path, column)
+        trace = Trace(
+            file=str(path), column=column, sha256=recorded.sha256, count=3, lasts=recorded.times[-1]
+        )
+        parts.append(Part(phase="measure", seconds=5, arrivals=Arrivals.along(trace)))
+    arrivals, phases = load_of(parts)
+    plan = Plan(arrivals=arrivals, phases=phases)
+    schedule = open_schedule(arrivals, phases, 1, 1, traces.recorded_of(plan))
+    assert [one.due for one in schedule] == [0, 1, 2, 5, 7, 9]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import re
 import subprocess
@@ -218,6 +219,9 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
         load(tmp_path / "no.txt")
     with pytest.raises(UsageError, match="cannot be read: Is a directory"):
         load(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="is no file: save its text in one"):
+        load(tmp_path / "pipe")
 
 
 def test_long_tokens_are_cut_and_chunks_keep_words_whole(tmp_path: Path) -> None:
