@@ -5,9 +5,12 @@ Import it where Locust was imported before: what waits here then lets others run
 
 from __future__ import annotations
 
+import socket
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import gevent
 import websocket
@@ -34,7 +37,10 @@ class EventSocket:
     def __init__(self, url: str, timeout: float) -> None:
         """Raises RefusedError, TimeoutError, or another OSError where it cannot be opened."""
         with _as_os_error():
-            self._socket = websocket.create_connection(url, timeout=timeout)
+            # Nobody redirects it to another machine.
+            self._socket = websocket.create_connection(
+                url, timeout=timeout, socket=_stream(url, timeout), redirect_limit=0
+            )
 
     def receive(self) -> str:
         """The next message. Raises OSError where the socket breaks or is closed, TimeoutError where nothing
@@ -59,6 +65,23 @@ class EventSocket:
         self._socket.close(timeout=_CLOSING)
 
 
+def _stream(url: str, timeout: float) -> socket.socket:
+    """The stream below a WebSocket. Left to itself, websocket-client takes the way through the proxy that the
+    environment names, to loopback too."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    encrypted = parts.scheme == "wss"
+    stream = socket.create_connection((parts.hostname, parts.port or (443 if encrypted else 80)), timeout)
+    try:
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if encrypted:
+            return ssl.create_default_context().wrap_socket(stream, server_hostname=parts.hostname)
+    except BaseException:
+        stream.close()
+        raise
+    return stream
+
+
 class Sockets:
     """Opens sockets to one target. Each takes a place among the connections that `client` may have: KATO
     counts all alike, and answers every request with 503 once there are too many."""
@@ -75,11 +98,11 @@ class Sockets:
         if not self._client.reserve(self._timeout):
             raise TimeoutError("no connection was free")
         try:
-            socket = EventSocket(self._base + EVENTS, self._timeout)
+            opened = EventSocket(self._base + EVENTS, self._timeout)
             try:
-                yield socket
+                yield opened
             finally:
-                socket.close()
+                opened.close()
         finally:
             self._client.give_back()
 
@@ -91,15 +114,15 @@ class Sockets:
         if not self._client.reserve(patience):
             into.error = "dropped"
             return
-        socket: EventSocket | None = None
+        opened: EventSocket | None = None
         into.sent = time.monotonic()
         try:
             with gevent.Timeout(self._timeout):
-                socket = EventSocket(self._base + path, self._timeout)
-                into.body = socket.receive().encode()
-                socket.send("ping")
+                opened = EventSocket(self._base + path, self._timeout)
+                into.body = opened.receive().encode()
+                opened.send("ping")
                 # Events of sessions may come first.
-                while socket.receive() != "pong":
+                while opened.receive() != "pong":
                     pass
             into.status = _SWITCHING_PROTOCOLS
             into.done = time.monotonic()
@@ -110,10 +133,10 @@ class Sockets:
         except (gevent.Timeout, TimeoutError):
             into.error = "timeout"
         except OSError:
-            into.error = "connect" if socket is None else "reset"
+            into.error = "connect" if opened is None else "reset"
         finally:
-            if socket is not None:
-                socket.close()
+            if opened is not None:
+                opened.close()
             self._client.give_back()
 
 
