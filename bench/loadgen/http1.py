@@ -13,6 +13,9 @@ import re
 
 import httptools
 
+#: Bytes of a body. KATO's own are below a megabyte; one without end would take all of the machine's memory.
+LARGEST = 1 << 28
+
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 #: Headers that decide where the body ends and what becomes of the connection.
 _DECISIVE = rb"content-length|transfer-encoding|connection|proxy-connection|upgrade"
@@ -24,7 +27,7 @@ _LINE = rb"(?:(?!(?i:" + _DECISIVE + rb"):)" + _TOKEN + rb":[\t -~]*\r\n|(?i:con
 ordinary = re.compile(
     rb"HTTP/1\.1 (?!204|304)([2-5][0-9][0-9]) [\t -~]*\r\n"
     + _LINE
-    + rb"(?i:content-length): ?([0-9]{1,9})\r\n"
+    + rb"(?i:content-length): ?([0-9]{1,8})\r\n"
     + _LINE
     + rb"\r\n"
 ).match
@@ -44,6 +47,7 @@ class ParsedAnswer:
         self.keeps_alive = False
         self._parser = httptools.HttpResponseParser(self)
         self._parts: list[bytes] = []
+        self._size = 0
         self._in_body = False
         self._has_length = False
 
@@ -57,7 +61,7 @@ class ParsedAnswer:
         return self._in_body and not self._has_length
 
     def feed(self, data: bytes | memoryview) -> None:
-        """Raises ConnectionResetError for what is no HTTP answer."""
+        """Raises ConnectionResetError for what is no HTTP answer, and for a body larger than `LARGEST`."""
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -80,8 +84,12 @@ class ParsedAnswer:
             self._in_body = True
 
     def on_body(self, data: bytes) -> None:
-        if not self.complete:
-            self._parts.append(data)
+        if self.complete:
+            return
+        self._size += len(data)
+        if self._size > LARGEST:
+            raise ValueError("the body is too large")
+        self._parts.append(data)
 
     def on_message_complete(self) -> None:
         if self.complete:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from bench.loadgen import http1
 from bench.loadgen.client import Connection, Exchange
 from bench.loadgen.http1 import ParsedAnswer, ordinary
 
@@ -169,3 +170,20 @@ def test_what_breaks_off_or_is_no_answer_is_a_reset(pieces: list[bytes]) -> None
     with pytest.raises(ConnectionResetError):
         Connection(0, Pieces(pieces), bytearray(BUFFER)).exchange(b"", exchange)
     assert (exchange.done, exchange.status, exchange.body) == (None, 0, b"")
+
+
+def test_a_body_without_end_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http1, "LARGEST", 10_000)
+    chunk = b"1000\r\n" + b"x" * 0x1000 + b"\r\n"
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    whole = [head, chunk, chunk, b"0\r\n\r\n"]
+    assert read(whole) == (200, b"x" * 0x2000, True)
+    exchange = Exchange()
+    with pytest.raises(ConnectionResetError):
+        Connection(0, Pieces([head, *itertools.repeat(chunk, 10)]), bytearray(BUFFER)).exchange(b"", exchange)
+    assert (exchange.done, exchange.status, exchange.body) == (None, 0, b"")
+
+
+def test_a_length_of_100_megabytes_is_not_ordinary() -> None:
+    wire = b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n"
+    assert ordinary(wire, 0, len(wire)) is None
