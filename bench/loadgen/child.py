@@ -28,6 +28,7 @@ from locust.env import Environment
 from bench.errors import UsageError
 from bench.loadgen.arrivals import ClosedSchedule
 from bench.loadgen.client import HttpClient
+from bench.loadgen.descriptors import make_room
 from bench.loadgen.distributed.meeting import CalledOffError, Meeting, SocketMeeting
 from bench.loadgen.distributed.rendezvous import Step
 from bench.loadgen.distributed.share import Share
@@ -49,10 +50,13 @@ from bench.record.vocabulary import PART
 
 #: Seconds for one request of the clean-up.
 _CLEAN_UP_REQUEST = 10.0
+#: Who may have a connection open besides the sessions: teachers, subscribers.
+_BESIDES_SESSIONS = 50
 
 
 def load_user_class(path: Path) -> type[KatoUser]:
-    """The scenario's user class: the one class of the file that is a KatoUser and not abstract."""
+    """The scenario's user class: the one class of the file that is a KatoUser and not abstract. Of those that
+    the file imports, to build on them, none counts if it defines one."""
     spec = importlib.util.spec_from_file_location(f"scenario_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -65,6 +69,7 @@ def load_user_class(path: Path) -> type[KatoUser]:
         for item in vars(module).values()
         if isinstance(item, type) and issubclass(item, KatoUser) and not item.abstract
     ]
+    classes = [item for item in classes if item.__module__ == spec.name] or classes
     if len(classes) != 1:
         raise SystemExit(f"{path} must define one scenario class, it defines {len(classes)}")
     return classes[0]
@@ -82,8 +87,8 @@ class LoadProcess:
         self._origin = float(spec["origin"])
         self.recorder = Recorder(recorder_socket, self._origin, self._share.index)
         assert self._plan.connections is not None
-        connections = self._share.part(self._plan.connections)
-        self._client = HttpClient(spec["base_url"], connections, self._plan.timeout)
+        self._connections = self._share.part(self._plan.connections)
+        self._client = HttpClient(spec["base_url"], self._connections, self._plan.timeout)
         self._witness = _witness(self._plan, self._plan.sessions) if self._plan.verify else None
         self._user_class = load_user_class(Path(spec["scenario_path"]))
         self._roster = Roster()
@@ -136,6 +141,7 @@ class LoadProcess:
         self._meeting.meet(Step.HERE)
         began = time.monotonic()
         try:
+            make_room(min(self._connections, len(sessions) + _BESIDES_SESSIONS))
             self._user_class.prepare(self._world)
             lessons = self._share.lessons(self._user_class.lessons(self._world))
             facts["learned"] = self._clerk.teach(lessons, self._world, nodes, lambda: self._stopping)

@@ -140,6 +140,7 @@ class Engine:
         self._start = self._ends = 0.0
         self._over = False
         self._stopped_early = False
+        self._hurried_by = math.inf
         self._broken: str | None = None
 
     def enter(self, user: KatoUser) -> Session:
@@ -191,7 +192,7 @@ class Engine:
         dispatched = time.monotonic()
         self._over = True
         open_at_end = self._recorder.in_flight.now
-        self._drain(dispatched + (HURRIED if self._stopped_early else self._phases.drain))
+        self._drain(dispatched + self._phases.drain)
         runner.quit()
         self._drop_untaken()
         self._timer.close()
@@ -205,8 +206,9 @@ class Engine:
         }
 
     def stop(self) -> None:
-        """End the schedule now; what is open is still waited for."""
+        """End the schedule now; what is open is still waited for, `HURRIED` seconds at most."""
         self._stopped_early = True
+        self._hurried_by = min(self._hurried_by, time.monotonic() + HURRIED)
         self._timer.arm(time.monotonic())
 
     def _push_user(self, seat: _Seat, due: float | None) -> None:
@@ -263,8 +265,8 @@ class Engine:
         return min(self._ends, max(now + _GRAIN, upcoming.due))
 
     def _drain(self, deadline: float) -> None:
-        """Wait until nothing is in flight, or the deadline."""
-        while self._recorder.in_flight.now and time.monotonic() < deadline:
+        """Wait until nothing is in flight, until the deadline, or shortly once somebody wants an end."""
+        while self._recorder.in_flight.now and time.monotonic() < min(deadline, self._hurried_by):
             gevent.sleep(0.02)
 
     def _drop_untaken(self) -> None:
@@ -277,7 +279,11 @@ class Engine:
     def _scenario_failed(self, exception: BaseException, tb: Any, **_: Any) -> None:
         """A scenario that raises has lost its place in its script: the run cannot go on."""
         where = traceback.extract_tb(tb)[-1]
-        self._broken = f"{type(exception).__name__}: {exception} ({Path(where.filename).name}:{where.lineno})"
+        self._broken = (
+            "its script came to an end, and must go on for ever (while True)"
+            if isinstance(exception, StopIteration)
+            else f"{type(exception).__name__}: {exception} ({Path(where.filename).name}:{where.lineno})"
+        )
         self.stop()
 
 
