@@ -85,6 +85,8 @@ def make_plan(scenario: Scenario, flags: RunFlags, file: PlanFile | None = None)
         within("--timeout", flags.timeout, LEAST_TIMEOUT, LONGEST_TIMEOUT, "seconds")
     if flags.connections is not None and flags.connections < 1:
         raise UsageError(f"--connections {flags.connections}: give 1 or more.")
+    if flags.seed is not None and flags.seed < 0:
+        raise UsageError(f"--seed {flags.seed}: give 0 or more.")
     wanted = _objectives(scenario, flags, file)
     target = target_plan(flags, file.target if file else None)
     require_stores(scenario, target)

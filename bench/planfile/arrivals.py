@@ -62,10 +62,7 @@ def _closed(table: Table) -> Arrivals:
         raise _missing("closed", table, "users")
     if not 1 <= users <= limits.MOST_USERS:
         raise table.wrong(f"users = {users}: give 1 to {limits.MOST_USERS}.", "users")
-    think = table.seconds("think") or 0.0
-    if think > limits.LONGEST:
-        raise table.wrong(f"think = {think:g}: give seconds from 0 to {limits.LONGEST:,.0f}.", "think")
-    return Arrivals(kind="closed", users=users, think=think)
+    return Arrivals(kind="closed", users=users, think=_time(table, "think") or 0.0)
 
 
 def _ramp(table: Table, folder: Path) -> Ramp:
@@ -85,7 +82,12 @@ def _step(table: Table, folder: Path) -> Step:
         for number, rate in enumerate(rates):
             if not 0 <= rate <= limits.MOST_RATE:
                 raise table.wrong(_rate_range(f"rates[{number}]", rate, 0), "rates", number)
-        return Step(rates=rates, lengths=table.many_seconds("lengths"), spacing=_spacing(table))
+        lengths = table.many_seconds("lengths")
+        for number, length in enumerate(lengths or ()):
+            if not limits.SHORTEST <= length <= limits.LONGEST:
+                said = _time_range(f"lengths[{number}]", length, limits.SHORTEST)
+                raise table.wrong(said, "lengths", number)
+        return Step(rates=rates, lengths=lengths, spacing=_spacing(table))
     if "lengths" in table.values:
         raise table.wrong("lengths go with rates, one for each; give both.", "lengths")
     start, end = (_rate("step", table, key) for key in ("from", "to"))
@@ -101,7 +103,7 @@ def _step(table: Table, folder: Path) -> Step:
 
 def _spike(table: Table, folder: Path) -> Spike:
     base, peak = (_rate("spike", table, key) for key in ("base", "peak"))
-    at, length = (table.seconds(key) for key in ("at", "for"))
+    at, length = (_time(table, key) for key in ("at", "for"))
     if at is None or length is None:
         raise _missing("spike", table, "at" if at is None else "for")
     if length == 0:
@@ -112,11 +114,9 @@ def _spike(table: Table, folder: Path) -> Spike:
 def _sine(table: Table, folder: Path) -> Sine:
     mean = _rate("sine", table, "mean", limits.LEAST_RATE)
     amplitude = _rate("sine", table, "amplitude")
-    period = table.seconds("period")
+    period = _time(table, "period", limits.SHORTEST)
     if period is None:
         raise _missing("sine", table, "period")
-    if period < limits.SHORTEST:
-        raise table.wrong(f"period = {period:g}: give {limits.SHORTEST:g} s or more.", "period")
     return Sine(mean=mean, amplitude=amplitude, period=period, spacing=_spacing(table))
 
 
@@ -162,6 +162,17 @@ def _rate(kind: str, table: Table, key: str, least: float = 0.0) -> float:
 
 def _rate_range(key: str, rate: float, least: float) -> str:
     return f"{key} = {rate:g}: give requests a second from {least:g} to {limits.MOST_RATE:,.0f}."
+
+
+def _time(table: Table, key: str, least: float = 0.0) -> float | None:
+    seconds = table.seconds(key)
+    if seconds is not None and not least <= seconds <= limits.LONGEST:
+        raise table.wrong(_time_range(key, seconds, least), key)
+    return seconds
+
+
+def _time_range(key: str, seconds: float, least: float) -> str:
+    return f"{key} = {seconds:g} s: give seconds from {least:g} to {limits.LONGEST:,.0f}."
 
 
 def _spacing(table: Table) -> Spacing:

@@ -53,10 +53,10 @@ def parse(text: str, name: str, folder: Path) -> PlanFile:
         lines=where,
         parts=tuple(_parts(plan, folder)),
         scenario=plan.text("scenario"),
-        seed=plan.whole("seed"),
+        seed=_at_least(plan, "seed", 0),
         timeout=_seconds(plan, "timeout", limits.LEAST_TIMEOUT, limits.LONGEST_TIMEOUT),
         drain=_seconds(plan, "drain", 0, limits.LONGEST_TIMEOUT),
-        connections=_at_least_one(plan, "connections"),
+        connections=_at_least(plan, "connections", 1),
         interval=_interval(plan.table("collectors")),
         loaders=_loaders(plan.table("loaders")),
         corpus=None if corpus is None else str((folder / corpus).absolute()),
@@ -206,7 +206,7 @@ def _started(table: Table, given: RunFlags) -> TargetPlan:
         planted.append(name if value is True else f"{name}={_option(value)}")
         with told_at(table.place("faults", name), "--fault"):
             target_plan(replace(given, fault=planted[-1:]))
-    workers, profile = _at_least_one(table, "workers"), table.text("profile")
+    workers, profile = _at_least(table, "workers", 1), table.text("profile")
     with told_at(table.place("profile"), "--profile"):
         target_plan(RunFlags(profile=profile))
     with told_at(table.place()):
@@ -295,10 +295,10 @@ def _range(key: str, seconds: float, least: float, most: float) -> str:
     return f"{key} = {seconds:g} s: give seconds from {least:g} to {most:,.0f}."
 
 
-def _at_least_one(table: Table, key: str) -> int | None:
+def _at_least(table: Table, key: str, least: int) -> int | None:
     number = table.whole(key)
-    if number is not None and number < 1:
-        raise table.wrong(f"{key} = {number}: give 1 or more.", key)
+    if number is not None and number < least:
+        raise table.wrong(f"{key} = {number}: give {least} or more.", key)
     return number
 
 

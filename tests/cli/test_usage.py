@@ -35,6 +35,7 @@ from .conftest import COMMAND, environment, run
         (["--users", "2", "--think", "1e300"], "--think 1e+300"),
         (["--users", "99999999999999999999999"], "give 1 to 20000"),
         (["--rate", "many"], "--rate"),
+        (["--seed", "-1"], "--seed -1: give 0 or more"),
         (["--warmup", "-1"], "--warmup -1"),
         (["--users", "0"], "--users 0"),
         (["--users", "2", "--rate", "2"], "exclude each other"),

@@ -113,7 +113,7 @@ def plans(draw: st.DrawFn) -> Plan:
         timeout=draw(st.floats(0.001, 3600)),
         collectors=CollectorsPlan(interval=draw(st.just(1.0) | st.floats(1, 60))),
         loaders=draw(LOADERS) if (arrivals.users or 2) > 1 else LoadersPlan(),
-        seed=draw(st.integers()),
+        seed=draw(st.integers(min_value=0)),
         tags=draw(st.dictionaries(TEXT, TEXT, max_size=3)),
         keep_data=draw(st.booleans()),
         verify=draw(st.booleans()),
