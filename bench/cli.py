@@ -69,10 +69,25 @@ def _root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with its code; failures are one sentence on stderr."""
+    _have_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Not every terminal has arrows and dashes; a question mark in their place loses less than the text.
         sys.stdout.reconfigure(errors="replace")
     sys.exit(_run(arguments))
+
+
+def _have_streams() -> None:
+    """Where this was started without stdin, stdout or stderr (`<&-`, as daemons do), the first sockets that
+    are opened would get their numbers, and be printed to, or lost to children that find their stdin there."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free is this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    # Python leaves them out then. stdin stays out: whoever wants to read it says that it is closed.
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 class _Output:

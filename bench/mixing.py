@@ -15,6 +15,7 @@ from typing import TextIO
 from bench import words
 from bench.accesslog import Found, read
 from bench.errors import ExitCode, UsageError
+from bench.record.writing import replacing
 
 #: Requests a second where the log has no times: what scenarios send by default.
 _RATE = 40.0
@@ -43,7 +44,8 @@ def learn_mix(log: Path, plan: Path | None, *, as_json: bool) -> ExitCode:
     text = plan_text(name, found, weights)
     if plan is not None:
         try:
-            plan.write_text(text, encoding="utf-8")
+            with replacing(plan) as file:
+                file.write(text.encode())
         except OSError as error:
             raise UsageError(f"{plan} cannot be written: {error.strerror or error}.") from error
     if as_json:
@@ -62,6 +64,8 @@ def learn_mix(log: Path, plan: Path | None, *, as_json: bool) -> ExitCode:
 @contextmanager
 def _opened(log: Path) -> Iterator[TextIO]:
     if str(log) == "-":
+        if sys.stdin is None:
+            raise UsageError("stdin is closed: send the log there, or name its file.")
         # Not `sys.stdin`, which ends at what is not UTF-8.
         with os.fdopen(0, encoding="utf-8", errors="replace", closefd=False) as file:
             yield file

@@ -27,6 +27,7 @@ from bench.record.reader import RunRecord
 from bench.record.verified import verification_of
 from bench.record.vocabulary import KNOBS, PHASES
 from bench.record.writer import this_process
+from bench.record.writing import NO_ROOM, write_failure
 from bench.supervision.supervisor import Supervisor, tail
 from bench.targets.base import Target, TargetFacts
 
@@ -100,6 +101,10 @@ class Runner:
                 self._interrupt(_reason(error))
             else:
                 shutil.rmtree(self._folder, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                raise UsageError(
+                    f"{write_failure(self._folder, error)}. Make room, or name another place with --out."
+                ) from error
             raise
         finally:
             target.close()

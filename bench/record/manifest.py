@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bench.errors import BenchError, UsageError
+from bench.errors import UsageError
 from bench.plan import Plan, comparable_dump
 from bench.record.folder import MANIFEST
 from bench.record.writer import Writer
@@ -281,13 +281,13 @@ def read(folder: Path) -> Manifest:
 def write(folder: Path, manifest: Manifest) -> None:
     """Replace the manifest of a run folder; after a crash either the old or the new one is there.
 
-    Raises BenchError, in one sentence, if the disk is full or the folder cannot be written."""
+    Raises UsageError, in one sentence, if the disk is full or the folder cannot be written."""
     text = manifest.model_dump_json(indent=2) + "\n"
     try:
         with replacing(folder / MANIFEST) as file:
             file.write(text.encode())
     except OSError as error:
-        raise BenchError(
+        raise UsageError(
             f"{write_failure(folder, error)}; make room, or name another folder with --out."
         ) from error
 

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+#: What the operating system says where a disk, or a share of it, is full.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
@@ -59,6 +62,6 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 def write_failure(folder: Path, error: OSError) -> str:
     """What went wrong with a write in a folder; what to do about it is for the caller to add."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in NO_ROOM:
         return f"no space left in {folder}"
     return f"cannot write in {folder}: {error.strerror or error}"
