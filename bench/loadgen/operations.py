@@ -212,7 +212,7 @@ def learned(answer: bytes) -> str | None:
     `sequence` that learns at its end. None where it names none: it failed, or there was one symbol."""
     try:
         found = json.loads(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(found, dict):
         return None

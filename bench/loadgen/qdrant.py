@@ -136,7 +136,10 @@ class Qdrant:
             answer = exchange.body[:200].decode(errors="replace")
             why = f"{exchange.status} {answer}".strip() if exchange.status else exchange.error
             raise StoreError(f"Qdrant at {self.address} does not answer {what}: {why}")
-        return exchange.json()["result"]
+        try:
+            return exchange.json()["result"]
+        except (ValueError, KeyError, TypeError):
+            raise StoreError(f"What answers {what} at {self.address} is no Qdrant") from None
 
 
 def _path(name: str) -> str:

@@ -111,5 +111,5 @@ def _key(text: str) -> Key | None:
     try:
         event: Any = json.loads(text)
         return str(event["event_type"]), str(event["data"]["session_id"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.loadgen.contract import SHAPES, Either, Map, Maybe, Shape, violation, wrong
+from bench.loadgen.contract import SHAPES, violation
+from bench.loadgen.shapes import Either, Map, Maybe, Shape, wrong
 
 LEARNED = {
     "status": "learned",
@@ -39,6 +40,7 @@ def test_an_answer_is_held_against_its_shape(change: dict[str, Any], complaint: 
 def test_what_is_missing_is_named() -> None:
     assert violation("GET /sessions/{id}/stm", b'{"stm": [], "session_id": "s"}') == "the answer lacks length"
     assert violation("GET /sessions/{id}/stm", b"<html>") == "the answer is no JSON"
+    assert violation("GET /sessions/{id}/stm", b"[" * 200_000) == "the answer is no JSON"
     assert violation("GET /sessions/{id}/stm", b"[]") == "the answer is a list and not an object"
 
 

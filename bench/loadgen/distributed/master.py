@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import json
 import signal
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,15 +24,13 @@ from typing import Any
 import gevent
 from gevent import socket
 from gevent.queue import Empty, Queue
-from locust.env import Environment
-from locust.exception import RPCError
-from locust.runners import STATE_MISSING, MasterRunner
 
 from bench import __version__
 from bench.loadgen.distributed import messages
 from bench.loadgen.distributed.clocks import Offset, RoundTrip, offset
 from bench.loadgen.distributed.messages import NonsenseError
 from bench.loadgen.distributed.rendezvous import Go, Orders, Rendezvous, Step
+from bench.loadgen.distributed.switchboard import CannotListenError, News, Switchboard
 from bench.plan import Plan
 from bench.record import frames
 from bench.record.writer import boot
@@ -46,7 +43,6 @@ _PREPARE, _LATE, _COOL_DOWN = 3600.0, 30.0, 900.0
 #: Seconds that workers get for their last frames once somebody has asked the run to stop.
 _STOPPING = 90.0
 _TICK = 0.25
-_EVERYWHERE = frozenset({"0.0.0.0", "[::]"})
 
 
 class _GaveUpError(Exception):
@@ -75,16 +71,6 @@ class _Worker:
         return f"worker {self.number + 1} ({self.host}, pid {self.pid})"
 
 
-@dataclass(frozen=True)
-class _News:
-    """A message as it came: `at` on the master's monotonic clock."""
-
-    kind: str
-    client: str
-    data: Any
-    at: float
-
-
 class Master:
     """One run, from the first worker to the last one's end."""
 
@@ -97,7 +83,7 @@ class Master:
         self._origin = float(spec["origin"])
         self._control = control
         self._own, *self._outlets = outlets
-        self._news: Queue[_News] = Queue()
+        self._news: Queue[News] = Queue()
         self._workers: dict[str, _Worker] = {}
         self._refused: list[str] = []
         self._meeting = Rendezvous(self._plan.loaders.number, lambda: time.monotonic() + _LEAD)
@@ -107,11 +93,11 @@ class Master:
 
     def stop(self) -> None:
         """End the schedule of every worker, or the wait for them."""
-        self._news.put(_News(messages.STOP, "", None, time.monotonic()))
+        self._news.put(News(messages.STOP, "", None, time.monotonic()))
 
     def run(self) -> None:
         try:
-            self._runner = self._listen()
+            self._board = self._listen()
         except _GaveUpError as error:
             self._finish(error)
             return
@@ -125,7 +111,7 @@ class Master:
             gave_up = error
             self._tell_all(messages.BYE)
         self._finish(gave_up)
-        self._runner.quit()
+        self._board.close()
 
     def _finish(self, gave_up: _GaveUpError | None) -> None:
         facts = {} if gave_up is None else {gave_up.key: str(gave_up)}
@@ -134,29 +120,20 @@ class Master:
         for outlet in (self._own, *self._outlets):
             outlet.close()
 
-    def _listen(self) -> MasterRunner:
+    def _listen(self) -> Switchboard:
         bind = self._plan.loaders.bind
         assert bind is not None
-        host, _, port = bind.rpartition(":")
-        environment = Environment()
         try:
-            # Locust itself exits where the port is taken.
-            runner = environment.create_master_runner(host, int(port))
-        except (SystemExit, RPCError) as error:
+            board = Switchboard(bind, self._news)
+        except CannotListenError as error:
             raise _GaveUpError(
                 "refused", f"--master-bind {bind}: nothing can listen there (is the port taken?)."
             ) from error
-        for kind in messages.FROM_WORKERS:
-            runner.register_message(kind, self._take_down)
-        # Where it listens everywhere, others know this machine by its name.
-        address = f"{socket.gethostname() if host in _EVERYWHERE else host}:{runner.server.port}"
         self._say(
-            f"waiting for {self._count()} at {address}; start each with: kato-bench worker --master {address}"
+            f"waiting for {self._count()} at {board.address}; start each with: "
+            f"kato-bench worker --master {board.address}"
         )
-        return runner
-
-    def _take_down(self, msg: Any, **_: Any) -> None:
-        self._news.put(_News(msg.type, str(msg.node_id), msg.data, time.monotonic()))
+        return board
 
     def _gather(self) -> None:
         """Take workers until they are enough. Raises _GaveUpError if they do not come in time."""
@@ -181,7 +158,7 @@ class Master:
             f"{refused}): start kato-bench worker on each machine, and see that it reaches the master's port."
         )
 
-    def _welcome(self, news: _News) -> None:
+    def _welcome(self, news: News) -> None:
         try:
             hello = messages.read(messages.Hello, news.data)
         except NonsenseError as error:
@@ -204,7 +181,7 @@ class Master:
     def _refuse(self, client: str, who: str, sentence: str) -> None:
         self._refused.append(who)
         self._say(f"refused {who}: {sentence}")
-        self._tell(client, messages.REFUSAL, messages.Told(sentence=sentence))
+        self._board.tell(client, messages.REFUSAL, messages.Told(sentence=sentence))
 
     def _set_clocks(self) -> None:
         """Measure how far each worker's clock is from ours. Raises _GaveUpError for one that is silent."""
@@ -227,7 +204,7 @@ class Master:
     def _round_trips(self, worker: _Worker) -> Iterator[RoundTrip]:
         for number in range(_PINGS):
             sent = time.monotonic()
-            self._tell(worker.client, messages.PING, messages.Ping(number=number))
+            self._board.tell(worker.client, messages.PING, messages.Ping(number=number))
             while time.monotonic() < sent + _PING_TIMEOUT:
                 news = self._hear()
                 if news is None or (news.kind, news.client) != (messages.PONG, worker.client):
@@ -253,7 +230,7 @@ class Master:
                     for name in ("base_url", "stores", "run", "clean_up", "corpus", "kato_version")
                 },
             )
-            self._tell(worker.client, messages.ORDER, order)
+            self._board.tell(worker.client, messages.ORDER, order)
 
     def _see_it_through(self) -> None:
         """Until every worker has ended or is lost. Raises _GaveUpError for one lost before the load."""
@@ -274,18 +251,15 @@ class Master:
                     self._lose(worker, "gives no sign of life")
 
     def _is_silent(self, client: str) -> bool:
-        """A worker is heard of every second, but while it prepares or clears it may be busy for longer: then
-        it counts as gone once Locust forgets it, after a minute."""
-        node = self._runner.clients.get(client)
+        """A worker is heard of every second, but while it prepares or clears it may be busy for longer."""
         loads = self._meeting.start is not None and bool(self._meeting.behind(Step.OVER))
-        busy = self._orders_given and not loads
-        return node is None or (node.state == STATE_MISSING and not busy)
+        return self._board.is_silent(client, busy=self._orders_given and not loads)
 
     def _lose(self, worker: _Worker, why: str) -> None:
         """A worker is gone: its socket's end tells the recorder, and nobody waits for it any more."""
         worker.ended = True
         worker.outlet.close()
-        self._tell(worker.client, messages.STOP)
+        self._board.tell(worker.client, messages.STOP)
         began = self._meeting.start is not None
         self._send(self._meeting.leave(worker.number))
         if not began:
@@ -295,10 +269,10 @@ class Master:
             )
         self._say(f"{worker.name} {why}; what it had still to send is missing from this run")
 
-    def _hear(self) -> _News | None:
+    def _hear(self) -> News | None:
         """Take the next piece of news, if any comes soon, and act on it."""
         try:
-            news: _News = self._news.get(timeout=_TICK)
+            news: News = self._news.get(timeout=_TICK)
         except Empty:
             return None
         if news.kind == messages.STOP:
@@ -312,7 +286,7 @@ class Master:
                 self._lose(worker, f"sends what makes no sense ({error})")
         return news
 
-    def _act(self, worker: _Worker, news: _News) -> None:
+    def _act(self, worker: _Worker, news: News) -> None:
         """Raises NonsenseError, ValueError or KeyError where the message cannot be meant."""
         if news.kind == messages.FRAMES:
             piece = messages.read(messages.Frames, news.data)
@@ -331,7 +305,7 @@ class Master:
         if step == Step.DONE:
             worker.ended = True
             worker.outlet.close()
-            self._tell(worker.client, messages.BYE)
+            self._board.tell(worker.client, messages.BYE)
             self._send(self._meeting.leave(worker.number))
             return
         phases, start = self._plan.phases, self._meeting.start
@@ -352,7 +326,7 @@ class Master:
     def _release(self, worker: _Worker, go: Go) -> None:
         start = None if go.start is None else go.start + worker.clock.seconds
         leave = messages.Leave(step=go.step, leads=go.leads, start=start, taught=go.taught)
-        self._tell(worker.client, messages.GO, leave)
+        self._board.tell(worker.client, messages.GO, leave)
 
     def _stop_all(self) -> None:
         if not self._stopping:
@@ -362,14 +336,7 @@ class Master:
 
     def _tell_all(self, kind: str) -> None:
         for worker in self._workers.values():
-            self._tell(worker.client, kind)
-
-    def _tell(self, client: str, kind: str, message: messages.Message | None = None) -> None:
-        data = None if message is None else messages.packed(message)
-        try:
-            self._runner.send_message(kind, data, client)
-        except RPCError as error:
-            print(f"{kind} to {client}: {error}", file=sys.stderr, flush=True)
+            self._board.tell(worker.client, kind)
 
     def _event(self, kind: str, **facts: Any) -> None:
         event = {"t": round(time.monotonic() - self._origin, 4), "kind": kind, **facts}
