@@ -236,7 +236,7 @@ def _of_facts(facts: TargetFacts, found: Mapping[str, Setting]) -> dict[str, Set
 
 
 def _unknown(facts: TargetFacts, started: Started, answers: Mapping[str, Answer]) -> tuple[Unknown, ...]:
-    found = []
+    found = [Unknown("the deployment", note) for note in facts.notes]
     if started.origin.why is not None:
         found.append(Unknown("KATO's settings", started.origin.why))
     for name in _STORES:

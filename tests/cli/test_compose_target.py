@@ -178,6 +178,21 @@ def test_a_run_without_an_engine(
     assert "there is no such socket" in said[0]
 
 
+def test_an_inspection(deployment: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    file = compose_file(tmp_path, deployment)
+    limited = "    image: redis:7-alpine\n    mem_limit: 64m\n"
+    file.write_text(file.read_text().replace("    image: redis:7-alpine\n", limited))
+    done = run("inspect", f"compose:{file}", "--json", "--patience", "60")
+    assert done.returncode in (0, 3), done.stderr
+    said = json.loads(done.stdout)
+    (limit,) = [one for one in said["knobs"] if one["name"] == "container.redis.memory"]
+    assert (limit["live"], limit["set_by"]) == (64 << 20, "manifest")
+    assert "redis.container-limit" in [one["id"] for one in said["findings"]]
+    assert any("there is no such socket" in one["why"] for one in said["unknown"])
+    assert "planted" not in done.stdout
+
+
 def test_a_plan_is_previewed(deployment: dict[str, Any], tmp_path: Path) -> None:
     file = compose_file(tmp_path, deployment)
     done = run("plan", "--target", f"compose:{file}", "--toml")
