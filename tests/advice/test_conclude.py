@@ -16,10 +16,12 @@ from advisor.evidence import Evidence
 from advisor.findings import Change, Finding, Prediction
 from advisor.rules.base import Rule
 from bench.errors import UsageError
+from bench.plan import Arrivals, ComposePlan, Plan, TargetPlan
 from bench.record import advice
 from bench.record.manifest import Reason, Soundness
 from bench.record.reader import RunRecord
 from bench.record.schema import schemas
+from bench.targets.base import ContainerFacts, TargetFacts
 
 LIMIT = "uvicorn.limit_concurrency"
 LIVE = {LIMIT: 20}
@@ -73,6 +75,25 @@ def test_what_is_found_is_told_with_source_and_patches_and_fits_the_schema(tmp_p
     patches = {path.name: path.read_text() for path in (record.folder / "derived/patches").iterdir()}
     assert patches == advised.files
     assert patches["set.txt"] == "--set uvicorn.limit_concurrency=40\n"
+
+
+def test_a_deployment_of_compose_files_gets_an_override_for_its_own_services(tmp_path: Path) -> None:
+    target = TargetPlan(kind="compose", compose=ComposePlan(files=("/srv/c.yml",)))
+    containers = (ContainerFacts("api", part="kato"), ContainerFacts("dashboard"))
+    record = make_run(
+        tmp_path / "run-a",
+        REQUESTS,
+        live_knobs=LIVE,
+        plan=Plan(arrivals=Arrivals(rate=40.0), target=target),
+        target=TargetFacts("compose", "http://127.0.0.1:8000", containers=containers),
+    )
+    advised = conclude([record], [wants(40)])
+    assert advised.files["compose.override.yaml"] == (
+        'services:\n  api:\n    environment:\n      - "KATO_LIMIT_CONCURRENCY=40"\n'
+    )
+    (recommended,) = found(advised)["test.limit"].recommendations
+    (patch,) = [one for one in recommended.patches if one.kind == "compose"]
+    assert "docker compose -f /srv/c.yml -f compose.override.yaml up -d" in patch.title
 
 
 def test_writing_again_leaves_no_patch_of_before(tmp_path: Path) -> None:
