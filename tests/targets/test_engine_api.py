@@ -239,6 +239,17 @@ class TestOver:
         found, note = live.over(files, [self.running(ports=())])
         assert (found.command_of_image, found.ports, note) == (False, (Port(1, 1),), None)
 
+    def test_what_has_happened_to_it(self) -> None:
+        files = Service("kato", environment={})
+        troubled = self.running(restarts=3, out_of_memory=True, health="unhealthy")
+        assert live.over(files, [troubled])[1] == (
+            "the engine has restarted it 3 times; it was ended for want of memory; its health check fails"
+        )
+        ended = self.running(running=False, restarts=1)
+        assert (
+            live.over(files, [ended])[1] == "its container does not run; the engine has restarted it 1 time"
+        )
+
     def test_nothing_runs(self) -> None:
         assert live.over(self.FILES, []) == (self.FILES, "it has no container")
         stopped = self.running(running=False)

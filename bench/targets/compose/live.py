@@ -151,32 +151,40 @@ def _ports(told: Mapping[str, Any]) -> Iterator[Port]:
 
 
 def over(service: Service, containers: Sequence[Container]) -> tuple[Service, str | None]:
-    """The service as its first running container really is, and a sentence on what the files say
-    otherwise."""
+    """The service as its first running container really is, and what is to be said of it."""
     running = [one for one in containers if one.running]
     if not running:
-        note = "it has no container" if not containers else "its container does not run"
-        return service, note
+        notes = ["its container does not run" if containers else "it has no container"]
+        return service, "; ".join([*notes, *_history(containers)])
     live = running[0]
     changed = sorted(
         name for name, value in service.environment.items() if live.environment.get(name) != value
     )
     names = ", ".join(changed)
-    return (
-        replace(
-            service,
-            image=live.image or service.image,
-            environment=live.environment,
-            command=live.command,
-            entrypoint=None,
-            command_of_image=not service.words,
-            ports=live.ports if service.network_mode != "host" else service.ports,
-            memory_limit=live.memory_limit,
-            cpu_limit=live.cpu_limit,
-            enabled=True,
-        ),
-        f"its container was made with other values than the files have now for {names}" if names else None,
+    notes = [f"its container was made with other values than the files have now for {names}"] if names else []
+    found = replace(
+        service,
+        image=live.image or service.image,
+        environment=live.environment,
+        command=live.command,
+        entrypoint=None,
+        command_of_image=not service.words,
+        ports=live.ports if service.network_mode != "host" else service.ports,
+        memory_limit=live.memory_limit,
+        cpu_limit=live.cpu_limit,
+        enabled=True,
     )
+    return found, "; ".join([*notes, *_history(containers)]) or None
+
+
+def _history(containers: Sequence[Container]) -> Iterator[str]:
+    restarts = sum(one.restarts for one in containers)
+    if restarts:
+        yield f"the engine has restarted it {restarts} {'time' if restarts == 1 else 'times'}"
+    if any(one.out_of_memory for one in containers):
+        yield "it was ended for want of memory"
+    if any(one.health == "unhealthy" for one in containers):
+        yield "its health check fails"
 
 
 def visible_pid(found: Container) -> int | None:
