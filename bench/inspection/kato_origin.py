@@ -60,13 +60,15 @@ def look(facts: TargetFacts) -> Started:
 
 
 def expected_workers(started: Started) -> tuple[int | None, str | None]:
-    """(how many workers there should be, who says so)."""
+    """(how many workers there should be behind the URL, who says so). Where the process is not seen, the
+    target knows better than its container which of several replicas answer."""
     setting = of_kato.settings_of(started.origin)["uvicorn.workers"]
+    declared = started.facts.workers if started.facts is not None else None
+    if started.pid is None and declared is not None:
+        return declared, setting.set_by or "the deployment"
     if isinstance(setting.value, int) and not isinstance(setting.value, bool):
         return setting.value * started.replicas, setting.set_by
-    if started.facts is not None and started.facts.workers is not None:
-        return started.facts.workers * started.replicas, "the deployment"
-    return None, None
+    return declared, None if declared is None else "the deployment"
 
 
 def words_of(command: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.inspection.seen import (
@@ -393,6 +393,13 @@ CASES = (
         "critical",
         ("uvicorn.workers",),
         ("320 fresh connections met 3 of 4",),
+    ),
+    Case(
+        "workers.dead",
+        seen(workers=workers(4, 3)),
+        seen(workers=replace(workers(4, 3), polls=24)),
+        "critical",
+        ("uvicorn.workers",),
     ),
     Case("workers.silent", seen(workers=workers(2, 2, silent=3)), seen(workers=workers(2, 2)), "info"),
     Case(

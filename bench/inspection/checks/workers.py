@@ -12,6 +12,8 @@ from bench.knobs import fixed
 
 _WORKERS, _LIMIT = "uvicorn.workers", "uvicorn.limit_concurrency"
 _PREDICTS = "kato.PROCESS_PREDICTIONS"
+#: Fresh connections for each worker from which on one that was not met counts as missing: three were enough.
+_POLLS_PER_WORKER = 8
 
 
 @check(
@@ -21,8 +23,10 @@ def dead(seen: Seen) -> Iterator[Finding]:
     """A worker that has stopped for ever takes no connections: KATO's health stays good, uvicorn does not
     notice, and what was open on that worker never answers."""
     workers = seen.workers
-    if workers.expected is None or not workers.polls or workers.answering >= workers.expected:
+    if workers.expected is None or workers.answering >= workers.expected:
         return
+    if workers.polls < _POLLS_PER_WORKER * workers.expected:
+        return  # Too few to have met each of them.
     # A limit or a slow moment keeps workers from being met, and so does the kernel's preference.
     if workers.refused or (workers.processes is not None and not _stuck(seen)):
         return
