@@ -249,7 +249,6 @@ def _unknown(facts: TargetFacts, started: Started, answers: Mapping[str, Answer]
             found.append(Unknown(f"some of {name}" if answer.values else f"all of {name}", answer.failure))
         elif "refused" in answer.values:
             found.append(Unknown(f"settings of {name}", answer.values["refused"]))
-    found += [Unknown("containers", note) for note in facts.notes]
     if answers["kato"].failure is not None:
         found.append(Unknown("what KATO says of itself", answers["kato"].failure))
     return tuple(found)

@@ -41,6 +41,7 @@ def as_json(inspection: Inspection) -> dict[str, Any]:
         "dangerous": inspection.dangerous,
         "unreachable": list(inspection.unreachable),
         "parts": [asdict(part) for part in seen.parts],
+        "containers": [asdict(one) for one in seen.containers],
         "workers": {**asdict(seen.workers), "answering": seen.workers.answering},
         "findings": [asdict(finding) for finding in inspection.findings],
         "knobs": [_knob_as_json(inspection, setting) for setting in seen.settings.values()],
@@ -85,6 +86,9 @@ def _sections(inspection: Inspection) -> Iterator[RenderableType]:
     )
     yield _parts(inspection)
     yield indented(_workers(inspection.seen))
+    for container in inspection.seen.containers:
+        if container.note:
+            yield indented(f"Container {container.name}: {container.note}.")
     yield Text()
     yield from _findings(inspection.findings)
     settings = list(_told(inspection))

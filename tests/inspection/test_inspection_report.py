@@ -15,6 +15,7 @@ from bench.inspection.checks import judge
 from bench.inspection.findings import Finding, Inspection
 from bench.inspection.seen import Kato, KeyFamily, Part, Redis, Seen, Setting, Unknown
 from bench.report.inspection import as_json, print_inspection
+from bench.targets.base import ContainerFacts
 
 PARTS = (
     Part("kato", "KATO", "3.10.1", "http://127.0.0.1:8000", True),
@@ -87,6 +88,14 @@ def test_what_is_not_known_is_said_with_the_reason() -> None:
     assert "KATO's settings: its port is held by docker-proxy" in text
 
 
+def test_what_is_to_be_said_of_a_container() -> None:
+    told = seen(
+        containers=(ContainerFacts("redis", "redis", note="it was killed 3 times"), ContainerFacts("x"))
+    )
+    assert "Container redis: it was killed 3 times." in shown(told)
+    assert "Container x" not in shown(told)
+
+
 def test_one_json_object() -> None:
     told = seen(
         env(KATO_BATCH_SIZE="1"),
@@ -99,7 +108,7 @@ def test_one_json_object() -> None:
     output = json.loads(json.dumps(as_json(inspection(told))))
     assert output.keys() == {
         "target", "kind", "seconds", "dangerous", "unreachable", "parts", "workers", "findings", "knobs",
-        "nodes", "redis_keys", "unknown",
+        "nodes", "redis_keys", "unknown", "containers",
     }  # fmt: skip
     assert output["dangerous"] is True
     assert output["workers"]["answering"] == 1
